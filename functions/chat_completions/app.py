@@ -1,0 +1,14 @@
+"""POST /api/v1/chat/completions: an OpenAI-compatible chat completion."""
+
+from typing import Any
+
+from gateway import keys, pipeline
+from gateway.body import parse_body
+from gateway.http import Event, Response, api_handler, bearer_token
+from gateway.schemas import ChatCompletionRequest
+
+
+@api_handler
+def lambda_handler(event: Event, context: Any) -> Response:
+    key = keys.authenticate(bearer_token(event), "inference")
+    return pipeline.complete(key, parse_body(event, ChatCompletionRequest))

@@ -1,0 +1,14 @@
+"""POST /api/v1/completions: chat `messages` or a legacy `prompt`, each answered in its own format."""
+
+from typing import Any
+
+from gateway import keys, legacy, pipeline
+from gateway.body import json_body
+from gateway.http import Event, Response, api_handler, bearer_token
+
+
+@api_handler
+def lambda_handler(event: Event, context: Any) -> Response:
+    key = keys.authenticate(bearer_token(event), "inference")
+    request, prompt_request = legacy.parse(json_body(event))
+    return pipeline.complete(key, request, prompt_request)

@@ -1,0 +1,69 @@
+"""DynamoDB as the gateway uses it: one client, plain Python values in and out, faults as our errors."""
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gateway.errors import ServiceUnavailable
+from gateway.observability import logger
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, Any]
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+@functools.cache
+def client() -> "DynamoDBClient":
+    """The instance's client. DynamoDB answers in milliseconds: who waits longer is better off trying again."""
+    config = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 3, "mode": "standard"})
+    return boto3.client("dynamodb", config=config)
+
+
+def to_item(values: Item) -> dict[str, Any]:
+    """Plain values as DynamoDB's typed ones."""
+    return {name: _serialize(value) for name, value in values.items()}
+
+
+def from_item(item: Any) -> Item:
+    """DynamoDB's typed values as plain ones; numbers become Decimal."""
+    return {name: _deserialize(value) for name, value in item.items()}
+
+
+@contextmanager
+def available(table: str) -> Iterator[None]:
+    """Turn DynamoDB's faults into our 503.
+
+    A failed condition is an answer, not a fault, and passes through.
+
+    Raises:
+        ServiceUnavailable: DynamoDB refused, or did not answer.
+    """
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+        if code == "ConditionalCheckFailedException":
+            raise
+        logger.error("table unavailable", table=table, error=code)
+        raise ServiceUnavailable("The gateway's database does not answer; try again.", retry_after=1) from None
+
+
+def get(table: str, key: Item, db: "DynamoDBClient | None" = None) -> Item | None:
+    """One item by its key, or None.
+
+    Raises:
+        ServiceUnavailable: the table does not answer.
+    """
+    with available(table):
+        found = (db or client()).get_item(TableName=table, Key=to_item(key)).get("Item")
+    return from_item(found) if found else None

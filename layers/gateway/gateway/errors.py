@@ -1,0 +1,194 @@
+"""Every error that a client can see: each class knows its status, type, code and whether to try again.
+
+GatewayError
+├── InvalidRequest                400   the body or a field; `param` names it
+│   ├── ContextLengthExceeded     400
+│   └── ContentFiltered           400
+├── InvalidApiKey                 401
+├── InsufficientScope             403
+├── NotFound                      404
+│   ├── UnknownRoute, UnsupportedEndpoint, ModelNotFound
+├── MethodNotAllowed              405
+├── RequestTooLarge               413
+├── InternalError                 500
+├── UpstreamError                 502   a provider failed: another deployment may do better
+│   ├── CredentialsRefused        502   the provider does not accept the gateway's key
+│   └── UpstreamTimeout           504
+├── ResponseTooLarge              502
+└── ServiceUnavailable            503
+    └── ProviderNotConfigured     503
+"""
+
+from typing import Any
+
+
+class GatewayError(Exception):
+    """An error with its HTTP answer, in OpenAI's format.
+
+    Attributes:
+        status: HTTP status.
+        type, code: as in OpenAI's errors; code may be None.
+        param: the field at fault, such as "messages[0].role", or None.
+        should_retry: what x-should-retry says to OpenAI's clients; None leaves it to the status.
+        retry_after: seconds to wait before trying again, or None.
+        headers: further response headers.
+    """
+
+    status = 500
+    type = "api_error"
+    code: str | None = None
+    should_retry: bool | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code or type(self).code
+        self.retry_after = retry_after
+        self.headers = headers or {}
+
+    def body(self) -> dict[str, Any]:
+        """The error in OpenAI's format, with real nulls."""
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
+    def response_headers(self) -> dict[str, str]:
+        """The headers that tell a client whether, and when, to try again."""
+        headers = dict(self.headers)
+        if self.should_retry is not None:
+            headers["x-should-retry"] = str(self.should_retry).lower()
+        if self.retry_after is not None:
+            headers["retry-after"] = str(max(1, round(self.retry_after)))
+        return headers
+
+
+class InvalidRequest(GatewayError):
+    """The request cannot be served as it is; `param` names the field."""
+
+    status = 400
+    type = "invalid_request_error"
+
+
+class ContextLengthExceeded(InvalidRequest):
+    """The messages are longer than the model's context window."""
+
+    code = "context_length_exceeded"
+
+
+class ContentFiltered(InvalidRequest):
+    """The provider's content policy refused the request."""
+
+    code = "content_filter"
+
+
+class InvalidApiKey(InvalidRequest):
+    """No key, or not a key of this gateway. One text for all, so that it tells nothing about which keys exist."""
+
+    status = 401
+    code = "invalid_api_key"
+
+    def __init__(
+        self, message: str = "Incorrect API key. Send a key of this gateway as 'Authorization: Bearer sk-gw-…'."
+    ) -> None:
+        super().__init__(message)
+
+
+class InsufficientScope(InvalidRequest):
+    """The key is good, but not for this."""
+
+    status = 403
+    code = "insufficient_scope"
+
+
+class NotFound(InvalidRequest):
+    """What the path names is not there."""
+
+    status = 404
+    code = "not_found"
+
+
+class UnknownRoute(NotFound):
+    """No such path."""
+
+    code = "unknown_route"
+
+
+class UnsupportedEndpoint(NotFound):
+    """A path of other APIs that this gateway does not serve."""
+
+    code = "unsupported_endpoint"
+
+
+class ModelNotFound(NotFound):
+    """The registry has no such model."""
+
+    code = "model_not_found"
+
+
+class MethodNotAllowed(InvalidRequest):
+    """The path is there, but not for this method; the Allow header lists those it has."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+class RequestTooLarge(InvalidRequest):
+    """The body is larger than the gateway takes."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class InternalError(GatewayError):
+    """A fault of the gateway's own; its cause is in the log, never in the answer."""
+
+    code = "internal_error"
+
+
+class UpstreamError(GatewayError):
+    """A provider failed, lied or answered garbage; another deployment may do better."""
+
+    status = 502
+    code = "upstream_error"
+
+
+class CredentialsRefused(UpstreamError):
+    """The provider refuses the gateway's own key. Never shown to clients as a 401: theirs is fine."""
+
+
+class UpstreamTimeout(UpstreamError):
+    """The deadline passed. Not to be tried again by itself: the provider may have done, and charged, the work."""
+
+    status = 504
+    type = "timeout_error"
+    code = "upstream_timeout"
+    should_retry = False
+
+
+class ResponseTooLarge(GatewayError):
+    """The answer is larger than Lambda can return."""
+
+    status = 502
+    code = "response_too_large"
+    should_retry = False
+
+
+class ServiceUnavailable(GatewayError):
+    """The gateway cannot serve right now."""
+
+    status = 503
+    code = "service_unavailable"
+
+
+class ProviderNotConfigured(ServiceUnavailable):
+    """The model is known, but no provider of it has credentials here."""
+
+    code = "provider_not_configured"
+    should_retry = False

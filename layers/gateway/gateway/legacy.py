@@ -1,0 +1,53 @@
+"""POST /completions with a `prompt`: asked as a chat, answered in the format of old."""
+
+from typing import Any
+
+from gateway.body import validate
+from gateway.errors import InvalidRequest
+from gateway.schemas import ChatCompletionRequest, LegacyCompletionRequest
+
+LEGACY_ONLY = {"prompt", "echo", "suffix", "best_of", "logprobs"}
+
+
+def parse(body: dict[str, Any]) -> tuple[ChatCompletionRequest, LegacyCompletionRequest | None]:
+    """Read either form of body.
+
+    Returns:
+        The chat request to serve, and the legacy request it stands for, if the body had a `prompt`.
+    Raises:
+        InvalidRequest: both forms at once, neither, or a wrong field.
+    """
+    if "prompt" in body and "messages" in body:
+        raise InvalidRequest("prompt: send either prompt or messages, not both.", param="prompt")
+    if "messages" in body:
+        return validate(body, ChatCompletionRequest), None
+    request = validate(body, LegacyCompletionRequest)
+    return to_chat(request), request
+
+
+def prompt_text(request: LegacyCompletionRequest) -> str:
+    """The one prompt, out of its list if it came in one."""
+    return request.prompt[0] if isinstance(request.prompt, list) else request.prompt
+
+
+def to_chat(request: LegacyCompletionRequest) -> ChatCompletionRequest:
+    """The prompt as one user message; every other field as it came."""
+    fields = request.model_dump(exclude_unset=True, exclude=LEGACY_ONLY)
+    return ChatCompletionRequest.model_validate(
+        fields | {"messages": [{"role": "user", "content": prompt_text(request)}]}
+    )
+
+
+def from_chat(request: LegacyCompletionRequest, completion: dict[str, Any]) -> dict[str, Any]:
+    """A chat completion as a `text_completion`."""
+    before = prompt_text(request) if request.echo else ""
+    choices = [
+        {
+            "index": choice.get("index", index),
+            "text": before + (choice["message"].get("content") or ""),
+            "logprobs": None,
+            "finish_reason": choice.get("finish_reason"),
+        }
+        for index, choice in enumerate(completion["choices"])
+    ]
+    return completion | {"object": "text_completion", "choices": choices}

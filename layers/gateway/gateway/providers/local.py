@@ -1,0 +1,157 @@
+"""`local`: answers without a network or a bill, always the same to the same request, for development and tests.
+
+It serves only models of its own and never stands in for a real one. It says the user's words back, calls tools, follows
+JSON schemas, caps and stops as a model would, with token counts of the right size.
+"""
+
+import hashlib
+import json
+import re
+from typing import Any
+
+from gateway.deadline import Deadline
+from gateway.errors import InvalidRequest
+from gateway.providers.base import Answer, Usage
+from gateway.providers.samples import sample
+from gateway.registry import Deployment, Endpoint
+from gateway.schemas import ChatCompletionRequest, FunctionDefinition
+
+PASSES_UNKNOWN_FIELDS = False
+
+TOKEN = re.compile(r"\s*\w{1,5}|\s*[^\w\s]|\s+")
+WORD = re.compile(r"[^\W_]{3,}")
+COMMON_WORDS = set(
+    re.findall(r"\w+", "the and for with that this from you your are can get has have please what when where which who")
+)
+
+
+def complete(request: ChatCompletionRequest, deployment: Deployment, endpoint: Endpoint, deadline: Deadline) -> Answer:
+    """Answer the request.
+
+    Raises:
+        InvalidRequest: `tool_choice` names a tool that is not among `tools`.
+        UpstreamTimeout: the deadline has passed.
+    """
+    deadline.remaining()
+    digest = hashlib.sha256(json.dumps(request.wire(), sort_keys=True).encode()).hexdigest()
+    choices = [_choice(request, index, digest) for index in range(request.n or 1)]
+    input_tokens = sum(4 + len(TOKEN.findall(text)) for text in _texts(request)) + 3
+    output_tokens = sum(_tokens_in(choice["message"]) for choice in choices)
+    body = {
+        "id": f"chatcmpl-{digest[:24]}",
+        "object": "chat.completion",
+        "created": int(deadline.now()),
+        "model": deployment.name,
+        "choices": choices,
+        "usage": {
+            "prompt_tokens": input_tokens,
+            "completion_tokens": output_tokens,
+            "total_tokens": input_tokens + output_tokens,
+        },
+        "system_fingerprint": "fp_local",
+    }
+    return Answer(body, Usage(input_tokens, output_tokens), deployment.name)
+
+
+def _choice(request: ChatCompletionRequest, index: int, digest: str) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
+    tool = _tool_to_call(request)
+    logprobs = None
+    if tool:
+        message["tool_calls"] = [_call(tool, _user_text(request), f"call_{digest[:20]}{index:04}")]
+        finish = "tool_calls"
+    else:
+        message["content"], finish = _cut(_text(request), request)
+        logprobs = _logprobs(message["content"], request.top_logprobs or 0) if request.logprobs else None
+    return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": finish}
+
+
+def _text(request: ChatCompletionRequest) -> str:
+    wanted = request.response_format
+    if wanted and wanted.type == "json_schema" and wanted.json_schema:
+        return json.dumps(sample(wanted.json_schema.schema_ or {}, _user_text(request)), ensure_ascii=False)
+    if wanted and wanted.type == "json_object":
+        return json.dumps({"answer": _user_text(request)}, ensure_ascii=False)
+    last = request.messages[-1]
+    if last.role in ("tool", "function"):
+        return f"The tool answered: {text_of(last.content)}"
+    return f"You said: {_user_text(request)}"
+
+
+def _tool_to_call(request: ChatCompletionRequest) -> FunctionDefinition | None:
+    """The tool that the request asks for, or, if it leaves the choice, one that shares a word with the user's text."""
+    functions = [tool.function for tool in request.tools or [] if tool.function]
+    choice = request.tool_choice
+    if choice is not None and not isinstance(choice, str):
+        return _named(functions, choice.function.name if choice.function else "")
+    if not functions or choice == "none" or (choice != "required" and request.messages[-1].role != "user"):
+        return None
+    asked = _words(_user_text(request))
+    best = max(functions, key=lambda function: len(_about(function) & asked))
+    return best if choice == "required" or _about(best) & asked else None
+
+
+def _named(functions: list[FunctionDefinition], name: str) -> FunctionDefinition:
+    for function in functions:
+        if function.name == name:
+            return function
+    raise InvalidRequest(f"tool_choice: there is no tool '{name}' among the tools.", param="tool_choice")
+
+
+def _about(function: FunctionDefinition) -> set[str]:
+    return _words(f"{function.name} {function.description or ''}")
+
+
+def _words(text: str) -> set[str]:
+    return set(WORD.findall(text.lower())) - COMMON_WORDS
+
+
+def _call(function: FunctionDefinition, user_text: str, call_id: str) -> dict[str, Any]:
+    arguments = json.dumps(sample(function.parameters or {"type": "object"}, user_text), ensure_ascii=False)
+    return {"id": call_id, "type": "function", "function": {"name": function.name, "arguments": arguments}}
+
+
+def _cut(text: str, request: ChatCompletionRequest) -> tuple[str, str]:
+    """The text up to the first stop sequence or the cap, and why it ends there."""
+    stops = [request.stop] if isinstance(request.stop, str) else request.stop or []
+    ends = [text.find(stop) for stop in stops if stop and stop in text]
+    text = text[: min(ends)] if ends else text
+    tokens = TOKEN.findall(text)
+    if request.output_cap is not None and len(tokens) > request.output_cap:
+        return "".join(tokens[: request.output_cap]), "length"
+    return text, "stop"
+
+
+def _logprobs(text: str, top: int) -> dict[str, Any]:
+    """The shape of log probabilities: a model that is sure of every token."""
+
+    def entry(token: str) -> dict[str, Any]:
+        return {"token": token, "logprob": 0.0, "bytes": list(token.encode())}
+
+    return {
+        "content": [entry(token) | {"top_logprobs": [entry(token)][:top]} for token in TOKEN.findall(text)],
+        "refusal": None,
+    }
+
+
+def _user_text(request: ChatCompletionRequest) -> str:
+    """What the user said last."""
+    return next((text_of(m.content) for m in reversed(request.messages) if m.role == "user"), "")
+
+
+def text_of(content: Any) -> str:
+    """A message's content as text: its text parts, joined."""
+    if isinstance(content, list):
+        return "\n".join(part.text for part in content if part.type == "text")
+    return content or ""
+
+
+def _texts(request: ChatCompletionRequest) -> list[str]:
+    """All that counts as input: the messages and the tools' definitions."""
+    tools = [json.dumps(tool.model_dump(exclude_unset=True)) for tool in request.tools or []]
+    return [text_of(message.content) for message in request.messages] + tools
+
+
+def _tokens_in(message: dict[str, Any]) -> int:
+    calls = [call["function"]["name"] + call["function"]["arguments"] for call in message.get("tool_calls", [])]
+    return sum(len(TOKEN.findall(text)) for text in [message["content"] or "", *calls])
