@@ -1,0 +1,16 @@
+"""A scripted provider: an HTTP server that speaks OpenAI's protocol and fails on demand.
+
+transport  sockets and threads; performs actions, knows nothing of HTTP's meaning
+delivery   an Answer and its faults -> actions (send, pause, stall, hang up)
+messages   Recorded (what arrived) and Answer (what goes back), plain data
+reply      Reply: what a test scripts, an Answer with edits and faults
+server     Upstream: the queue of replies, the record of requests
+control    /_control/*: the same, by HTTP, for tests in other processes
+openai_api what OpenAI would have answered; another provider's protocol is another such folder
+"""
+
+from tests.upstream.messages import Answer, Recorded
+from tests.upstream.reply import Reply
+from tests.upstream.server import Upstream
+
+__all__ = ["Answer", "Recorded", "Reply", "Upstream"]
