@@ -63,8 +63,7 @@ def begin(event: dict[str, Any], lambda_context: Any, headers: dict[str, str], t
         timeout: seconds the gateway may take for a request.
     """
     now = time.time()
-    arrived = event.get("requestContext", {}).get("requestTimeEpoch")
-    age = now - arrived / 1000 if isinstance(arrived, int) else 0.0
+    age = now - (_arrival(event.get("requestContext") or {}) or now)
     started = now - age if 0 <= age < SAMPLE_AGE_SECONDS else now
     ends = min(started + timeout, now + lambda_context.get_remaining_time_in_millis() / 1000)
     request = RequestContext(
@@ -76,3 +75,13 @@ def begin(event: dict[str, Any], lambda_context: Any, headers: dict[str, str], t
     )
     _current.set(request)
     return request
+
+
+def _arrival(gateway: dict[str, Any]) -> float | None:
+    """When API Gateway took the request in, in seconds since the epoch.
+
+    Only if it really was API Gateway: `sam local` stamps all requests with the time of its own start, and gives them no
+    extended id.
+    """
+    stamp = gateway.get("requestTimeEpoch")
+    return stamp / 1000 if isinstance(stamp, int) and gateway.get("extendedRequestId") else None
