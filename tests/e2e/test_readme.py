@@ -1,0 +1,82 @@
+"""What the README shows is run as it stands there, each client in an environment of its own."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from local import envs
+
+from tests.e2e.conftest import Gateway
+
+README = (envs.ROOT / "README.md").read_text(encoding="utf-8")
+NODE_PACKAGES = ["openai@6.49.0", "ai@6.0.326", "@ai-sdk/openai@3.0.141"]
+
+
+def block(language: str, containing: str) -> str:
+    """The README's only code block of that language with that text in it."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    (found,) = [code for code in blocks if containing in code]
+    return str(found)
+
+
+@pytest.fixture
+def folder(gateway: Gateway, tmp_path: Path) -> Path:
+    """A folder with the gateway's keys where the README's code looks for them."""
+    (tmp_path / ".local").mkdir()
+    shutil.copy(gateway.platform.gateway_file, tmp_path / ".local")
+    return tmp_path
+
+
+def run(command: list[str], folder: Path, gateway: Gateway) -> str:
+    """What a program prints, in a shell that has only what the README tells to export."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "OPENAI_BASE_URL": gateway.base_url,
+        "OPENAI_API_KEY": gateway.access.api_key,
+    }
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_curl_request_is_answered_as_shown(gateway: Gateway, folder: Path) -> None:
+    output = run(["sh", "-euc", block("sh", "base_url=")], folder, gateway)
+    shown = block("json", "chatcmpl-…")
+    changing = r'"chatcmpl-[^"]+"|"created":\d+'
+    assert re.sub(changing, "", output) == re.sub(changing, "", shown.strip())
+
+
+def test_openais_python_package_runs(gateway: Gateway, folder: Path) -> None:
+    code = block("python", "from openai import OpenAI")
+    assert run([str(envs.python("dev")), "-c", code], folder, gateway) == "You said: Hello\n"
+
+
+def test_langchain_runs(gateway: Gateway, folder: Path) -> None:
+    envs.ensure(["langchain"])
+    code = block("python", "langchain_openai")
+    assert run([str(envs.python("langchain")), "-c", code], folder, gateway) == "You said: Hello\n"
+
+
+@pytest.mark.skipif(not shutil.which("npm"), reason="needs Node.js")
+@pytest.mark.parametrize("containing", ['from "openai"', "@ai-sdk/openai"], ids=["openai", "vercel"])
+def test_node_clients_run(gateway: Gateway, folder: Path, containing: str) -> None:
+    modules = install_node_packages()
+    (folder / "node_modules").symlink_to(modules, target_is_directory=True)
+    (folder / "example.mjs").write_text(block("js", containing))
+    assert run(["node", "example.mjs"], folder, gateway) == "You said: Hello\n"
+
+
+def install_node_packages() -> Path:
+    """The packages, installed once."""
+    home = envs.ROOT / ".local" / "node"
+    if not (home / "installed").exists() or (home / "installed").read_text() != str(NODE_PACKAGES):
+        command = ["npm", "install", "--prefix", str(home), "--no-audit", "--no-fund", *NODE_PACKAGES]
+        home.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        (home / "installed").write_text(str(NODE_PACKAGES))
+    return home / "node_modules"
