@@ -1,0 +1,1 @@
+"""Checks that `scripts/check` runs beside the usual tools."""

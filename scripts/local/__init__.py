@@ -1,0 +1,1 @@
+"""The local platform: the same template, deployed by the same `sam deploy`, to an emulator on this machine."""

@@ -1,0 +1,30 @@
+"""The providers' keys, from the user's environment into the local secret."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from local.envs import ROOT
+
+MODELS = ROOT / "layers" / "gateway" / "gateway" / "models.json"
+
+
+def variables() -> list[str]:
+    """Every variable that models.json names for a provider."""
+    providers = json.loads(MODELS.read_text())["providers"].values()
+    names = {provider.get(field) for provider in providers for field in ("api_key", "base_url_override")}
+    return sorted(name for name in names if name)
+
+
+def put(secrets: Any, secret: str, environment: Mapping[str, str]) -> list[str]:
+    """Merge what is exported into the secret; exported empty removes. Returns what changed, never the values."""
+    before = json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])
+    exported = {name: environment[name] for name in variables() if name in environment}
+    after = {name: value for name, value in (before | exported).items() if value}
+    if after != before:
+        secrets.put_secret_value(SecretId=secret, SecretString=json.dumps(after))
+    return [_told(name, after) for name in exported if after.get(name) != before.get(name)]
+
+
+def _told(name: str, after: Mapping[str, str]) -> str:
+    return f"{name} taken from the environment" if name in after else f"{name} removed"
