@@ -134,7 +134,8 @@ def _run(name: str, arguments: list[str]) -> None:
     if not is_ready(name):
         print(f"Making the environment .local/envs/{name} ...", file=sys.stderr)
     ensure([name])
-    execute(name, arguments)
+    # An operator's script may be meant for AWS; what is meant for the emulator goes by `local.aws`, which ignores these.
+    execute(name, arguments, {key: value for key, value in os.environ.items() if key.startswith("AWS_")})
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ class Platform:
 
     def _start(self) -> Access:
         self.home.mkdir(parents=True, exist_ok=True)
+        self.home.chmod(0o700)  # the emulator saves providers' keys in it as they are
         sources = self.build()
         changed = self._deploy(sources)
         changed |= self._put_provider_keys()
