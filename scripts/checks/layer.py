@@ -23,7 +23,7 @@ BOTO3_REQUIREMENTS = envs.ROOT / "scripts" / "requirements" / "tools.txt"
 LIMIT_MB = 25
 FORBIDDEN = ("boto3", "botocore", "s3transfer")
 LAMBDA_TAGS = {"cpython-313-aarch64-linux-gnu", "cpython-313-x86_64-linux-gnu"}
-OTHER_TAG = "cpython-27-pdp11"
+OTHER_TAG = "cpython-39-another-cpu"
 SENTENCE = "The gateway layer was built for "
 RUNS = 3
 
@@ -92,7 +92,7 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument(
         "--boto3", type=Path, default=envs.ROOT / ".local" / "check" / "boto3", metavar="DIR",
-        help="where boto3 is, and nothing else; installed there if it is not (default: %(default)s)",
+        help="where boto3 is, and nothing else; installed there if it is not (default: .local/check/boto3)",
     )  # fmt: skip
     options = parser.parse_args()
     console.main(lambda: check(options))
@@ -167,7 +167,7 @@ def _import_problems(layer: Layer, python: Path, boto3: Path) -> Iterable[str]:
 
 def _probe(function: Path, layer: Layer, python: Path, boto3: Path, environment: dict[str, str]) -> Any:
     """What the probe tells, or its last words."""
-    command = [python, "-S", "-I", "-B", PROBE, function, layer.packages, boto3]
+    command: list[str | Path] = [python, "-S", "-I", "-B", PROBE, function, layer.packages, boto3]
     ran = subprocess.run(command, input=json.dumps(environment), capture_output=True, text=True, check=False)
     return json.loads(ran.stdout) if ran.returncode == 0 else ran.stderr.strip().rpartition("\n")[2]
 

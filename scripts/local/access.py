@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from gateway import keys
-
 from local.calls import Answer, call
 from local.console import Failure
 

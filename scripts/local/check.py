@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from local import build, console, envs
 from local.console import Failure, step
@@ -15,6 +14,7 @@ TYPED = ["layers/gateway/gateway", "functions", "scripts/local", "scripts/operat
 
 
 def main() -> None:
+    """Run every check and tell which failed."""
     parser = argparse.ArgumentParser(
         "scripts/check", description="Format, lint, strict types, the template, the layer, then all tests."
     )
@@ -66,7 +66,8 @@ def _layer() -> bool:
     for target in ("lambda", "host"):
         build.build_layer(folder / target, folder / f"layer-{target}.log", target)
     checker = str(envs.ROOT / "scripts" / "check-layer")
-    return all([_run(checker, str(folder / target)) for target in ("lambda", "host")])
+    results = [_run(checker, str(folder / target)) for target in ("lambda", "host")]
+    return all(results)
 
 
 if __name__ == "__main__":

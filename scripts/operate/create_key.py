@@ -3,6 +3,7 @@
 import argparse
 import json
 import time
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,7 +18,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/create-key", description=__doc__)
     parser.add_argument("--name", default="key", help="what to call it (default: %(default)s)")
     parser.add_argument(
-        "--scope", action="append", choices=keys.SCOPES, dest="scopes", help="what it may do; repeatable (default: inference)"
+        "--scope",
+        action="append",
+        choices=keys.SCOPES,
+        dest="scopes",
+        help="what it may do; repeatable (default: inference)",
     )
     parser.add_argument("--expires-in-days", type=int, metavar="DAYS", help="when it stops working (default: never)")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
@@ -44,7 +49,7 @@ def create(arguments: argparse.Namespace) -> None:
     print(json.dumps(created) if arguments.json else _report(created))
 
 
-def _report(created: dict[str, object]) -> str:
+def _report(created: dict[str, Any]) -> str:
     return f"""Created the API key {created["id"]} ({created["name"]}; {", ".join(created["scopes"])}).
 It is shown this once; the gateway keeps only its hash:
 

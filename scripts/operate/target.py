@@ -36,7 +36,9 @@ class Target:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments that all operators' scripts share."""
-    parser.add_argument("--stack", help="a stack on AWS, by your usual AWS credentials (default: the gateway on this machine)")
+    parser.add_argument(
+        "--stack", help="a stack on AWS, by your usual AWS credentials (default: the gateway on this machine)"
+    )
     parser.add_argument("--profile", help="with --stack: the AWS profile")
     parser.add_argument("--region", help="with --stack: the AWS region")
     parser.add_argument("--home", type=Path, default=ROOT / ".local", help=argparse.SUPPRESS)
@@ -62,7 +64,9 @@ def _local(home: Path) -> Target:
         endpoint = f"http://127.0.0.1:{json.loads((home / 'emulator.json').read_text())['port']}"
         return Target(None, endpoint, NAME, _outputs(aws.client("cloudformation", endpoint), NAME))
     except (OSError, ValueError, KeyError, BotoCoreError, ClientError):
-        raise Failure("The gateway does not run on this machine: start it with scripts/start, or name a --stack.") from None
+        raise Failure(
+            "The gateway does not run on this machine: start it with scripts/start, or name a --stack."
+        ) from None
 
 
 def _outputs(cloudformation: Any, stack: str) -> dict[str, str]:

@@ -4,19 +4,17 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import boto3.dynamodb.types
 import pytest
+from openai import OpenAI
+
 from gateway import keys
 from local import providers
 from local.access import Access, create
-from local.emulator import Emulator
 from local.platform_ import Platform
 from local.stack import Stack
-from openai import OpenAI
-
 from tests.upstream import Upstream
 
 PROVIDER_KEY = "sk-canary-provider-key-5d1f"
@@ -125,9 +123,9 @@ def impatient(gateway: Gateway) -> Iterator[Gateway]:
 
 
 @pytest.fixture(scope="session")
-def other_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An emulator beside the gateway's, empty."""
-    emulator = Emulator(Path(tmp_path_factory.mktemp("other")), free_port())
-    emulator.ensure()
-    yield emulator
-    emulator.stop()
+def other_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """An emulator beside the gateway's, with nothing in it."""
+    platform = Platform(tmp_path_factory.mktemp("other"), free_port(), environment={})
+    platform.emulator.ensure()
+    yield platform
+    platform.stop()

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import requests
-from gateway import keys
 
+from gateway import keys
 from tests.e2e.conftest import Gateway
 
 HELLO = {"model": "local/chat", "messages": [{"role": "user", "content": "Hello"}]}

@@ -5,8 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import zipfile
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -14,11 +12,9 @@ from typing import Any
 
 import pytest
 import requests
-from local import aws, envs
-from local.emulator import Emulator
-from local.platform_ import Platform
-from local.stack import sam_environment
 
+from local import envs
+from local.platform_ import Platform
 from tests.e2e.conftest import PROVIDER_KEY, SHELL_CANARY, Gateway, free_port
 
 PROBE = """
@@ -89,16 +85,16 @@ def test_a_function_may_do_what_its_policy_grants_and_no_more(gateway: Gateway, 
     assert PROVIDER_KEY not in str(environment)
 
 
-def test_two_platforms_side_by_side_share_nothing(gateway: Gateway, other_emulator: Emulator) -> None:
-    def resources(url: str) -> list[Any]:
-        tables = aws.client("dynamodb", url).list_tables()["TableNames"]
-        stacks = aws.client("cloudformation", url).list_stacks()["StackSummaries"]
-        buckets = aws.client("s3", url).list_buckets()["Buckets"]
-        secrets = aws.client("secretsmanager", url).list_secrets()["SecretList"]
+def test_two_platforms_side_by_side_share_nothing(gateway: Gateway, other_platform: Platform) -> None:
+    def resources(platform: Platform) -> list[Any]:
+        tables = platform.client("dynamodb").list_tables()["TableNames"]
+        stacks = platform.client("cloudformation").list_stacks()["StackSummaries"]
+        buckets = platform.client("s3").list_buckets()["Buckets"]
+        secrets = platform.client("secretsmanager").list_secrets()["SecretList"]
         return [*tables, *stacks, *buckets, *secrets]
 
-    assert len(resources(gateway.platform.emulator.url)) >= 5
-    assert not resources(other_emulator.url)
+    assert len(resources(gateway.platform)) >= 5
+    assert not resources(other_platform)
 
 
 def test_two_stacks_in_one_emulator_do_not_take_each_others_keys(gateway: Gateway, impatient: Gateway) -> None:
@@ -125,25 +121,19 @@ def test_a_killed_emulator_and_a_lost_file_are_recovered_with_the_same_keys(tmp_
         platform.stop()
 
 
-def test_sam_deploy_guided_works_with_enter_alone(other_emulator: Emulator, tmp_path: Path) -> None:
+def test_sam_deploy_guided_works_with_enter_alone(other_platform: Platform, tmp_path: Path) -> None:
     """The layer that it deploys is Lambda's: on this Python it works, or says in a sentence why it cannot."""
     checkout = tmp_path / "checkout"
-    shutil.copytree(
-        envs.ROOT, checkout, ignore=shutil.ignore_patterns(".local", ".git", ".aws-sam", "tests", "node_modules")
-    )
-    sam = [str(envs.python("sam")), "-m", "samcli"]
-    environment = sam_environment(other_emulator.url)
-    run = {"cwd": checkout, "env": environment, "text": True, "capture_output": True, "timeout": 300}
-    built = subprocess.run([*sam, "build"], check=False, **run)
+    left_out = shutil.ignore_patterns(".local", ".git", ".aws-sam", "tests", "node_modules")
+    shutil.copytree(envs.ROOT, checkout, ignore=left_out)
+    built = other_platform.sam("build", cwd=checkout)
     assert built.returncode == 0, built.stderr
-    guided = subprocess.run([*sam, "deploy", "--guided"], input="\n" * 60, check=False, **run)
+    guided = other_platform.sam("deploy", "--guided", cwd=checkout, stdin="\n" * 60)
     assert guided.returncode == 0, guided.stdout + guided.stderr
-    described = aws.client("cloudformation", other_emulator.url).describe_stacks(StackName="ai-model-gateway-dev")
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Stacks"][0]["Outputs"]}
+    outputs = other_platform.stack.outputs()
     assert outputs["BaseUrl"].endswith(f"{outputs['ApiId']}.execute-api.us-east-1.amazonaws.com/dev/api/v1")
-    answer = requests.get(f"{other_emulator.url}/_aws/execute-api/{outputs['ApiId']}/dev/api/v1/health", timeout=60)
-    runs_here = any("cpython-313-" in suffix and "linux" in suffix for suffix in EXTENSION_SUFFIXES)
-    if runs_here and sys.platform == "linux":
+    answer = requests.get(f"{other_platform.stack.base_url()}/health", timeout=60)
+    if any(suffix.startswith(".cpython-313-") and suffix.endswith("-linux-gnu.so") for suffix in EXTENSION_SUFFIXES):
         assert answer.status_code == 200
     else:
         assert "The gateway layer was built for" in answer.text

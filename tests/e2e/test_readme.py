@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from local import envs
 
+from local import envs
 from tests.e2e.conftest import Gateway
 
 README = (envs.ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,7 +38,9 @@ def run(command: list[str], folder: Path, gateway: Gateway) -> str:
         "OPENAI_BASE_URL": gateway.base_url,
         "OPENAI_API_KEY": gateway.access.api_key,
     }
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import openai
 import pytest
 import requests
-from local import build, envs
 
+from local import build, envs
 from tests.e2e.conftest import Gateway, free_port
 
 IMAGE = f"public.ecr.aws/lambda/python:3.13-{build.architecture()}"
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(not has_image(), reason=f"needs Docker and the i
 @pytest.fixture(scope="module")
 def base_url(gateway: Gateway) -> Iterator[str]:
     port = free_port()
-    command = [envs.ROOT / "scripts" / "start-api", "--home", gateway.platform.home, "--port", str(port)]
+    command = [str(envs.ROOT / "scripts" / "start-api"), "--home", str(gateway.platform.home), "--port", str(port)]
     log = (gateway.platform.home / "start-api.out").open("w+")
     with log, subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True) as process:
         try:
@@ -40,7 +40,7 @@ def base_url(gateway: Gateway) -> Iterator[str]:
             os.kill(process.pid, signal.SIGTERM)
             process.wait(60)
             log.seek(0)
-            print(log.read())
+            print(log.read())  # noqa: T201 - pytest shows it when a test fails
 
 
 def _await_port(port: int, process: "subprocess.Popen[bytes]") -> None:
