@@ -1,5 +1,6 @@
 """Request bodies: JSON, checked by a pydantic model, with errors that name the field."""
 
+import json
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,11 +12,34 @@ from gateway.http import Event, body_bytes
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[int | str, ...]
 
+MAX_PARAM = 256
+"""A path may hold a key of the client's own (metadata), and that as long as the whole body."""
+
+SENTENCES = {
+    "missing": "this field is required",
+    "string_type": "must be a string",
+    "string_too_short": "must not be empty",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "list_type": "must be an array",
+    "too_short": "must not be empty",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "none_required": "is not supported here; leave it out",
+    "literal_error": "must be {expected}",
+    "greater_than_equal": "must be at least {ge:.20g}",
+    "less_than_equal": "must be at most {le:.20g}",
+    "less_than": "must be less than {lt:.20g}",
+}
+"""pydantic's findings in words for people who have never heard of it; where none are here, its own."""
+
 
 def json_body(event: Event) -> dict[str, Any]:
     """The request's body as a JSON object.
 
-    pydantic's parser refuses what Python's lets through: NaN, nesting without end, halves of surrogate pairs.
+    pydantic's parser refuses what Python's lets through: NaN, nesting without end, halves of surrogate pairs. Numbers
+    beyond a float's range, such as 1e999, become infinite in both, and no provider could be sent that.
 
     Raises:
         InvalidRequest: it is not a JSON object.
@@ -26,6 +50,10 @@ def json_body(event: Event) -> dict[str, Any]:
         raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
     if not isinstance(value, dict):
         raise InvalidRequest("The request body must be a JSON object.")
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        raise InvalidRequest("The request body has a number that is too large.") from None
     return value
 
 
@@ -47,40 +75,24 @@ def validate(body: dict[str, Any], model: type[Model]) -> Model:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        raise _field_error(body, error) from None
+        raise _field_error(error) from None
 
 
-def _field_error(body: dict[str, Any], error: ValidationError) -> InvalidRequest:
+def _field_error(error: ValidationError) -> InvalidRequest:
     """The error that lies deepest in the body: of a union's branches, the one that came furthest."""
-    problems = [(_path(body, problem), problem) for problem in error.errors(include_url=False)]
+    problems = [(_path(problem), problem) for problem in error.errors(include_url=False)]
     path, problem = max(problems, key=lambda found: len(found[0]))
-    param = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".") or None
-    return InvalidRequest(f"{param or 'The body'}: {_sentence(problem)}", param=param)
+    param = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")[:MAX_PARAM]
+    return InvalidRequest(f"{param}: {_sentence(problem)}.", param=param)
 
 
-def _path(body: Any, problem: Any) -> Location:
-    """Where the problem is: pydantic's location without the names of union branches that it puts among the keys."""
-    path: list[int | str] = []
-    for part in problem["loc"]:
-        missing = problem["type"] == "missing" and part == problem["loc"][-1]
-        if isinstance(part, int) and isinstance(body, list):
-            body = body[part]
-        elif isinstance(part, str) and isinstance(body, dict) and (part in body or missing):
-            body = body.get(part)
-        else:
-            continue
-        path.append(part)
-    return (*path, *_field_inside(problem))
-
-
-def _field_inside(problem: Any) -> Location:
-    """The field of an object that is reported as a whole: what tells a union's branches apart, or a validator's own."""
-    context = problem.get("ctx", {})
-    if problem["type"].startswith("union_tag"):
-        return (context["discriminator"].strip("'"),)
-    return (context["field"],) if "field" in context else ()
+def _path(problem: Any) -> Location:
+    """Where the problem is: pydantic's location, without unions' tags (`<text>`) and with a validator's own field."""
+    path = tuple(part for part in problem["loc"] if not str(part).startswith("<"))
+    field = problem.get("ctx", {}).get("field")
+    return (*path, field) if field else path
 
 
 def _sentence(problem: Any) -> str:
-    text = str(problem["msg"]).replace("Field required", "this field is required")
-    return text[0].lower() + text[1:] + ("" if text.endswith(".") else ".")
+    context = problem.get("ctx", {})
+    return SENTENCES[problem["type"]].format(**context) if problem["type"] in SENTENCES else str(problem["msg"])

@@ -36,13 +36,13 @@ def provider_secrets(now: float | None = None) -> Mapping[str, str]:
 
 
 def _read() -> dict[str, str]:
-    config = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 3, "mode": "standard"})
+    config = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 3, "mode": "standard"})
     client = boto3.client("secretsmanager", config=config)
     try:
         text = client.get_secret_value(SecretId=settings().providers_secret)["SecretString"]
         entries = json.loads(text)
         pairs = list(entries.items())
-    except (BotoCoreError, ClientError, ValueError, AttributeError) as error:
+    except (BotoCoreError, ClientError, KeyError, ValueError, AttributeError, RecursionError) as error:
         # Only the kind of fault is logged: a JSON error quotes what it stumbled on.
         logger.error("provider secret unreadable", secret=settings().providers_secret, error=type(error).__name__)
         raise ServiceUnavailable("The gateway cannot read its providers' keys.", retry_after=5) from None

@@ -70,7 +70,6 @@ def _log(event: Event, headers: Mapping[str, str], request: RequestContext, resp
         "traceparent": headers.get("traceparent", "")[:128] or None,
         **request.log,
     }
-    logger.append_keys(request_id=request.id)
     logger.info("request", extra={name: value for name, value in known.items() if value is not None})
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gateway import dynamodb
 from gateway.context import current
 from gateway.errors import InsufficientScope, InvalidApiKey
+from gateway.observability import logger
 from gateway.settings import settings
 
 if TYPE_CHECKING:
@@ -63,11 +64,13 @@ def authenticate(token: str, scope: str, now: float | None = None) -> ApiKey:
     now = time.time() if now is None else now
     key_id, secret = parse(token)
     item = _lookup(key_id, now)
-    if not item or not hmac.compare_digest(str(item["secret_hash"]), hash_secret(secret)):
+    if not item or not hmac.compare_digest(str(item.get("secret_hash")), hash_secret(secret)):
         raise InvalidApiKey
     if item["key_status"] != "active" or item.get("expires_at", UNLIMITED) <= now:
         raise InvalidApiKey
-    current().owner = key_id
+    request = current()
+    request.owner = key_id
+    logger.append_keys(request_id=request.id)
     key = ApiKey(id=key_id, scopes=frozenset(item["scopes"]))
     if scope not in key.scopes:
         raise InsufficientScope(f"This API key lacks the scope '{scope}'; it has: {', '.join(sorted(key.scopes))}.")

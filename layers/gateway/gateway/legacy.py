@@ -22,7 +22,7 @@ def parse(body: dict[str, Any]) -> tuple[ChatCompletionRequest, LegacyCompletion
     if "messages" in body:
         return validate(body, ChatCompletionRequest), None
     request = validate(body, LegacyCompletionRequest)
-    return to_chat(request), request
+    return _to_chat(body, request), request
 
 
 def prompt_text(request: LegacyCompletionRequest) -> str:
@@ -30,12 +30,10 @@ def prompt_text(request: LegacyCompletionRequest) -> str:
     return request.prompt[0] if isinstance(request.prompt, list) else request.prompt
 
 
-def to_chat(request: LegacyCompletionRequest) -> ChatCompletionRequest:
-    """The prompt as one user message; every other field as it came."""
-    fields = request.model_dump(exclude_unset=True, exclude=LEGACY_ONLY)
-    return ChatCompletionRequest.model_validate(
-        fields | {"messages": [{"role": "user", "content": prompt_text(request)}]}
-    )
+def _to_chat(body: dict[str, Any], request: LegacyCompletionRequest) -> ChatCompletionRequest:
+    """The prompt as one user message; every other field as it came, those that only chats know checked as well."""
+    fields = {name: value for name, value in body.items() if name not in LEGACY_ONLY}
+    return validate(fields | {"messages": [{"role": "user", "content": prompt_text(request)}]}, ChatCompletionRequest)
 
 
 def from_chat(request: LegacyCompletionRequest, completion: dict[str, Any]) -> dict[str, Any]:
@@ -44,10 +42,17 @@ def from_chat(request: LegacyCompletionRequest, completion: dict[str, Any]) -> d
     choices = [
         {
             "index": choice.get("index", index),
-            "text": before + (choice["message"].get("content") or ""),
+            "text": before + _text_of(choice["message"].get("content")),
             "logprobs": None,
             "finish_reason": choice.get("finish_reason"),
         }
         for index, choice in enumerate(completion["choices"])
     ]
     return completion | {"object": "text_completion", "choices": choices}
+
+
+def _text_of(content: Any) -> str:
+    """A message's words; some models answer in parts, of which those that are not text are left out."""
+    if isinstance(content, list):
+        return "".join(text for part in content if isinstance(text := part.get("text"), str))
+    return content or ""

@@ -37,7 +37,8 @@ def complete(key: ApiKey, request: ChatCompletionRequest, legacy: LegacyCompleti
     model = registry().model(request.model)
     taken = Route()
     try:
-        answer = route(request, model, provider_secrets(), current().deadline, taken)
+        secrets = provider_secrets() if model.needs_secrets else {}
+        answer = route(request, model, secrets, current().deadline, taken)
         response = render(answer, request, legacy)
     except GatewayError as error:
         response = error_response(error)

@@ -80,6 +80,11 @@ class Model:
     id: str
     deployments: tuple[Deployment, ...]
 
+    @property
+    def needs_secrets(self) -> bool:
+        """Whether it takes a look into the provider secret to know how to call it."""
+        return any(d.provider.api_key or d.provider.base_url_override for d in self.deployments)
+
 
 class Registry:
     """All models, by their ids.

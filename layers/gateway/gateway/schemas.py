@@ -7,133 +7,12 @@ Source: https://platform.openai.com/docs/api-reference/chat/create and the types
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, ModelWrapValidatorHandler, PrivateAttr, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from gateway.messages import Message, NonEmpty, Wire, json_kind
+
 TokenCount = Annotated[int, Field(ge=1, le=2**31)]
-NonEmpty = Annotated[str, Field(min_length=1)]
-
-
-class Wire(BaseModel):
-    """A part of a request: strict types, unknown fields kept."""
-
-    model_config = ConfigDict(strict=True, extra="allow")
-
-
-class TextPart(Wire):
-    """`{"type": "text"}`"""
-
-    type: Literal["text"]
-    text: str
-
-
-class ImageUrl(Wire):
-    """Where an image is: an address or a data URL."""
-
-    url: NonEmpty
-    detail: Literal["auto", "low", "high", "original"] | None = None
-
-
-class ImagePart(Wire):
-    """`{"type": "image_url"}`"""
-
-    type: Literal["image_url"]
-    image_url: ImageUrl
-
-
-class OtherPart(Wire):
-    """A part that only some providers know: audio, files, video, refusals."""
-
-    type: NonEmpty
-
-
-def _part_kind(part: Any) -> str:
-    kind = part.get("type") if isinstance(part, dict) else getattr(part, "type", None)
-    return kind if kind in ("text", "image_url") else "other"
-
-
-Part = Annotated[
-    Annotated[TextPart, Tag("text")] | Annotated[ImagePart, Tag("image_url")] | Annotated[OtherPart, Tag("other")],
-    Discriminator(_part_kind),
-]
-
-
-def _content_kind(content: Any) -> str:
-    return "parts" if isinstance(content, list) else "text"
-
-
-Content = Annotated[
-    Annotated[str, Tag("text")] | Annotated[list[Part], Field(min_length=1), Tag("parts")], Discriminator(_content_kind)
-]
-
-
-class SystemMessage(Wire):
-    """Instructions."""
-
-    role: Literal["system", "developer"]
-    content: Content
-
-
-class UserMessage(Wire):
-    """What the user says."""
-
-    role: Literal["user"]
-    content: Content
-
-
-class FunctionCall(Wire):
-    """A function's name and its arguments, which are JSON in a string."""
-
-    name: NonEmpty
-    arguments: str
-
-
-class ToolCall(Wire):
-    """A call that the model asked for."""
-
-    id: NonEmpty
-    type: NonEmpty = "function"
-    function: FunctionCall | None = None
-
-
-class AssistantMessage(Wire):
-    """What the model said before; its content may be null beside calls."""
-
-    role: Literal["assistant"]
-    content: Content | None = None
-    tool_calls: list[ToolCall] | None = None
-    function_call: FunctionCall | None = None
-
-    @model_validator(mode="after")
-    def says_something(self) -> Self:
-        """Refuse a message without anything in it, as providers do."""
-        extra = self.model_extra or {}
-        if self.content is None and not (
-            self.tool_calls or self.function_call or extra.get("refusal") or extra.get("audio")
-        ):
-            raise PydanticCustomError("empty", "needed unless there are tool_calls", {"field": "content"})
-        return self
-
-
-class ToolMessage(Wire):
-    """A tool's result."""
-
-    role: Literal["tool"]
-    content: Content
-    tool_call_id: NonEmpty
-
-
-class FunctionMessage(Wire):
-    """A function's result, in the form before tools."""
-
-    role: Literal["function"]
-    name: NonEmpty
-    content: str | None
-
-
-Message = Annotated[
-    SystemMessage | UserMessage | AssistantMessage | ToolMessage | FunctionMessage, Field(discriminator="role")
-]
 
 
 class FunctionDefinition(Wire):
@@ -172,13 +51,22 @@ class NamedTool(Wire):
     function: NamedFunction | None = None
 
 
-def _choice_kind(choice: Any) -> str:
-    return "mode" if isinstance(choice, str) else "named"
-
-
 ToolChoice = Annotated[
-    Annotated[Literal["none", "auto", "required"], Tag("mode")] | Annotated[NamedTool, Tag("named")],
-    Discriminator(_choice_kind),
+    Annotated[Literal["none", "auto", "required"], Tag("<string>")] | Annotated[NamedTool, Tag("<object>")],
+    Discriminator(
+        json_kind,
+        custom_error_type="tool_choice",
+        custom_error_message="must be 'none', 'auto', 'required' or an object that names a tool",
+    ),
+]
+
+FunctionChoice = Annotated[
+    Annotated[Literal["none", "auto"], Tag("<string>")] | Annotated[NamedFunction, Tag("<object>")],
+    Discriminator(
+        json_kind,
+        custom_error_type="function_call",
+        custom_error_message="must be 'none', 'auto' or an object that names a function",
+    ),
 ]
 
 
@@ -211,11 +99,10 @@ class StreamOptions(Wire):
     include_usage: bool | None = None
 
 
-def _stop_kind(stop: Any) -> str:
-    return "many" if isinstance(stop, list) else "one"
-
-
-Stop = Annotated[Annotated[str, Tag("one")] | Annotated[list[str], Tag("many")], Discriminator(_stop_kind)]
+Texts = Annotated[
+    Annotated[str, Tag("<string>")] | Annotated[list[str], Tag("<array>")],
+    Discriminator(json_kind, custom_error_type="texts", custom_error_message="must be a string or an array of strings"),
+]
 
 
 class SamplingRequest(Wire):
@@ -226,7 +113,7 @@ class SamplingRequest(Wire):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     n: Annotated[int, Field(ge=1, le=128)] | None = None
-    stop: Stop | None = None
+    stop: Texts | None = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
@@ -252,13 +139,23 @@ class ChatCompletionRequest(SamplingRequest):
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     functions: list[FunctionDefinition] | None = None
-    function_call: Literal["none", "auto"] | NamedFunction | None = None
+    function_call: FunctionChoice | None = None
     response_format: ResponseFormat | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
     store: bool | None = None
     metadata: dict[str, str] | None = None
+
+    _sent: dict[str, Any] = PrivateAttr()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def keep_what_was_sent(cls, body: dict[str, Any], handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Writing the body anew from its fields would turn 0 into 0.0, which some providers refuse in `logit_bias`."""
+        request = handler(body)
+        request._sent = body
+        return request
 
     @model_validator(mode="after")
     def one_output_cap(self) -> Self:
@@ -274,14 +171,14 @@ class ChatCompletionRequest(SamplingRequest):
         return self.max_completion_tokens or self.max_tokens
 
     def wire(self) -> dict[str, Any]:
-        """The body as it was sent: only the fields that were there, unknown ones included."""
-        return self.model_dump(exclude_unset=True, by_alias=True)
+        """The body as it was sent, unknown fields included. To change a request, validate a changed body."""
+        return dict(self._sent)
 
 
 class LegacyCompletionRequest(SamplingRequest):
     """The body of POST /completions with a `prompt`. Providers no longer serve it: it is asked as one user message."""
 
-    prompt: Stop
+    prompt: Texts
     echo: bool | None = None
     suffix: None = None
     best_of: Annotated[int, Field(ge=1, le=1)] | None = None

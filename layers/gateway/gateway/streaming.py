@@ -11,6 +11,9 @@ from gateway.http import to_json
 
 Chunk = dict[str, Any]
 
+LINE_BREAKS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"})
+"""What JSON may hold as it is, but some clients take for the end of a line: Python's `str.splitlines`, httpx."""
+
 
 def chat_events(completion: dict[str, Any], include_usage: bool) -> str:
     """A chat completion as `chat.completion.chunk` events and `[DONE]`.
@@ -33,7 +36,8 @@ def _events(completion: dict[str, Any], choices: Iterator[dict[str, Any]], inclu
     chunks = [frame | {"choices": [choice]} | null_usage for choice in choices]
     if include_usage:
         chunks.append(frame | {"choices": [], "usage": completion.get("usage")})
-    return "".join(f"data: {line}\n\n" for line in [*map(to_json, chunks), "[DONE]"])
+    lines = [*map(to_json, chunks), "[DONE]"]
+    return "".join(f"data: {line}\n\n" for line in lines).translate(LINE_BREAKS)
 
 
 def _chat_choices(completion: dict[str, Any]) -> Iterator[dict[str, Any]]:

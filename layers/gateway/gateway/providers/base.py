@@ -1,6 +1,7 @@
 """What all adapters share: the shape of an answer, and one pooled session for those that speak HTTP."""
 
 import functools
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -72,11 +73,19 @@ def printable(text: str) -> str:
     return "".join(c if " " <= c <= "~" else "?" for c in text[:256])
 
 
+class _Session(requests.Session):
+    """Sees no redirects: those that it is told not to follow it would still read whole, and parse."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere."""
+
+
 @functools.cache
 def session() -> requests.Session:
     """The instance's connections. Nothing of the environment (proxies, .netrc) may change where keys are sent."""
-    pooled = requests.Session()
+    pooled = _Session()
     pooled.trust_env = False
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings quote headers that it cannot parse
     pooled.headers["user-agent"] = f"ai-model-gateway/{__version__}"
     adapter = HTTPAdapter(pool_connections=16, pool_maxsize=16, max_retries=0)
     pooled.mount("https://", adapter)
@@ -97,7 +106,8 @@ def send(request: HttpRequest, deadline: Deadline) -> HttpResponse:
         return deadline.wait_for(lambda: _post(request, deadline))
     except requests.ConnectTimeout:
         raise UpstreamError(f"The provider cannot be reached: no connection within {CONNECT_SECONDS:g} s.") from None
-    except requests.RequestException as error:
+    except (requests.RequestException, ValueError) as error:
+        # ValueError: an address that cannot be parsed, or a key that a header cannot carry.
         raise UpstreamError(f"The connection to the provider failed ({type(error).__name__}).") from None
 
 

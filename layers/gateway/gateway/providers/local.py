@@ -20,6 +20,8 @@ PASSES_UNKNOWN_FIELDS = False
 
 TOKEN = re.compile(r"\s*\w{1,5}|\s*[^\w\s]|\s+")
 WORD = re.compile(r"[^\W_]{3,}")
+MAX_CHARACTERS = 50_000
+"""Of all choices together: models have a limit too, and many copies of a large request would not fit into memory."""
 COMMON_WORDS = set(
     re.findall(r"\w+", "the and for with that this from you your are can get has have please what when where which who")
 )
@@ -29,14 +31,15 @@ def complete(request: ChatCompletionRequest, deployment: Deployment, endpoint: E
     """Answer the request.
 
     Raises:
-        InvalidRequest: `tool_choice` names a tool that is not among `tools`.
+        InvalidRequest: `tool_choice` asks for a tool that is not there, or a schema cannot be followed.
         UpstreamTimeout: the deadline has passed.
     """
     deadline.remaining()
     digest = hashlib.sha256(json.dumps(request.wire(), sort_keys=True).encode()).hexdigest()
-    choices = [_choice(request, index, digest) for index in range(request.n or 1)]
+    choice = _choice(request, digest)
+    choices = [choice | {"index": index} for index in range(request.n or 1)]
     input_tokens = sum(4 + len(TOKEN.findall(text)) for text in _texts(request)) + 3
-    output_tokens = sum(_tokens_in(choice["message"]) for choice in choices)
+    output_tokens = _tokens_in(choice["message"]) * len(choices)
     body = {
         "id": f"chatcmpl-{digest[:24]}",
         "object": "chat.completion",
@@ -53,17 +56,18 @@ def complete(request: ChatCompletionRequest, deployment: Deployment, endpoint: E
     return Answer(body, Usage(input_tokens, output_tokens), deployment.name)
 
 
-def _choice(request: ChatCompletionRequest, index: int, digest: str) -> dict[str, Any]:
+def _choice(request: ChatCompletionRequest, digest: str) -> dict[str, Any]:
+    """What all choices are: to the same request the same answer."""
     message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
     tool = _tool_to_call(request)
     logprobs = None
     if tool:
-        message["tool_calls"] = [_call(tool, _user_text(request), f"call_{digest[:20]}{index:04}")]
+        message["tool_calls"] = [_call(tool, _user_text(request), f"call_{digest[:24]}")]
         finish = "tool_calls"
     else:
         message["content"], finish = _cut(_text(request), request)
         logprobs = _logprobs(message["content"], request.top_logprobs or 0) if request.logprobs else None
-    return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": finish}
+    return {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": finish}
 
 
 def _text(request: ChatCompletionRequest) -> str:
@@ -83,7 +87,9 @@ def _tool_to_call(request: ChatCompletionRequest) -> FunctionDefinition | None:
     functions = [tool.function for tool in request.tools or [] if tool.function]
     choice = request.tool_choice
     if choice is not None and not isinstance(choice, str):
-        return _named(functions, choice.function.name if choice.function else "")
+        return _named(functions, choice.function.name if choice.function else choice.type)
+    if choice == "required" and not functions:
+        raise InvalidRequest("tool_choice: there is no function to call among the tools.", param="tool_choice")
     if not functions or choice == "none" or (choice != "required" and request.messages[-1].role != "user"):
         return None
     asked = _words(_user_text(request))
@@ -95,7 +101,7 @@ def _named(functions: list[FunctionDefinition], name: str) -> FunctionDefinition
     for function in functions:
         if function.name == name:
             return function
-    raise InvalidRequest(f"tool_choice: there is no tool '{name}' among the tools.", param="tool_choice")
+    raise InvalidRequest(f"tool_choice: there is no function '{name[:100]}' among the tools.", param="tool_choice")
 
 
 def _about(function: FunctionDefinition) -> set[str]:
@@ -113,13 +119,13 @@ def _call(function: FunctionDefinition, user_text: str, call_id: str) -> dict[st
 
 def _cut(text: str, request: ChatCompletionRequest) -> tuple[str, str]:
     """The text up to the first stop sequence or the cap, and why it ends there."""
+    whole, text = text, text[: MAX_CHARACTERS // (request.n or 1)]
     stops = [request.stop] if isinstance(request.stop, str) else request.stop or []
     ends = [text.find(stop) for stop in stops if stop and stop in text]
-    text = text[: min(ends)] if ends else text
-    tokens = TOKEN.findall(text)
-    if request.output_cap is not None and len(tokens) > request.output_cap:
-        return "".join(tokens[: request.output_cap]), "length"
-    return text, "stop"
+    tokens = TOKEN.findall(text[: min(ends)] if ends else text)
+    kept = "".join(tokens[: request.output_cap])
+    ended = kept == whole or (ends and len(kept) == min(ends))
+    return kept, "stop" if ended else "length"
 
 
 def _logprobs(text: str, top: int) -> dict[str, Any]:

@@ -5,7 +5,8 @@ gateway reads answers whole.
 """
 
 import json
-from typing import Any
+import math
+from typing import Any, NoReturn
 
 from gateway.deadline import Deadline
 from gateway.errors import (
@@ -24,6 +25,8 @@ PASSES_UNKNOWN_FIELDS = True
 
 REQUEST_FAULTS = {400, 413, 422}
 MAX_MESSAGE = 2000
+MAX_TOKENS = 10**12
+"""What claims to be more is no count; DynamoDB's numbers end at 38 digits."""
 FINDINGS: dict[str, type[InvalidRequest]] = {
     "context_length_exceeded": ContextLengthExceeded,
     "content_filter": ContentFiltered,
@@ -42,7 +45,7 @@ def complete(request: ChatCompletionRequest, deployment: Deployment, endpoint: E
     try:
         return from_response(response, deployment)
     except GatewayError as error:
-        raise _without_secret(error, endpoint) from None
+        raise _fit_for_clients(error, endpoint) from None
 
 
 def to_request(request: ChatCompletionRequest, deployment: Deployment, endpoint: Endpoint) -> HttpRequest:
@@ -74,17 +77,16 @@ def to_error(status: int, headers: Any, body: Any) -> GatewayError:
         headers: the response's, names in lower case.
         body: its JSON, or None if it is not JSON.
     """
-    details = body.get("error") if isinstance(body, dict) else None
-    details = details if isinstance(details, dict) else {"message": details}
-    code = details.get("code") if isinstance(details.get("code"), str) else None
-    message = str(details.get("message") or f"The provider answered HTTP {status}.")[:MAX_MESSAGE]
+    details = _error_details(_dict(body))
+    code, param = _name(details.get("code")), _name(details.get("param"))
+    message = _words(details.get("message")) or f"The provider answered HTTP {status}."
     if code in FINDINGS:
-        return FINDINGS[code](message, param=_text(details.get("param")))
+        return FINDINGS[code](message, param=param)
     if status in REQUEST_FAULTS:
-        return InvalidRequest(message, param=_text(details.get("param")), code=code)
+        return InvalidRequest(message, param=param, code=code)
     if status in (401, 403):
         return CredentialsRefused("The provider refused the gateway's credentials for it.")
-    told = f"error {code or details.get('type') or 'without a code'}" if status == 200 else f"HTTP {status}"
+    told = f"error {code or _name(details.get('type')) or 'without a code'}" if status == 200 else f"HTTP {status}"
     return UpstreamError(f"The provider answered {told}.", retry_after=_seconds(headers.get("retry-after")))
 
 
@@ -101,28 +103,54 @@ def usage_of(body: dict[str, Any]) -> Usage:
 
 def _json_object(response: HttpResponse) -> Any:
     try:
-        return json.loads(response.body, parse_constant=_refuse)
+        return json.loads(response.body, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         if response.status == 200:
             raise UpstreamError("The provider's answer is not JSON, or only a part of it.") from None
         return None
 
 
-def _refuse(constant: str) -> None:
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    return value if math.isfinite(value) else _refuse(number)
 
 
 def _has_choices(body: dict[str, Any]) -> bool:
     choices = body.get("choices")
-    return (
-        isinstance(choices, list) and bool(choices) and all(isinstance(_dict(c).get("message"), dict) for c in choices)
+    return isinstance(choices, list) and bool(choices) and all(_is_message(_dict(c).get("message")) for c in choices)
+
+
+def _is_message(message: Any) -> bool:
+    """Whether it can be read: content of text or parts, and calls that are objects."""
+    if not isinstance(message, dict):
+        return False
+    content, calls = message.get("content"), message.get("tool_calls")
+    return (content is None or isinstance(content, str) or _are_objects(content)) and (
+        calls is None or _are_objects(calls)
     )
 
 
-def _without_secret(error: GatewayError, endpoint: Endpoint) -> GatewayError:
-    """Providers quote what they were sent; the key must not reach the client."""
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def _error_details(body: dict[str, Any]) -> dict[str, Any]:
+    """What the error says of itself: under `error` at OpenAI, at the top at Mistral and older vLLMs, `detail` at both."""
+    error = body.get("error", body)
+    return {"message": body.get("detail")} | error if isinstance(error, dict) else {"message": error}
+
+
+def _fit_for_clients(error: GatewayError, endpoint: Endpoint) -> GatewayError:
+    """Providers quote what they were sent: the key must not reach the client, nor a whole prompt."""
     if endpoint.api_key:
         error.message = error.message.replace(endpoint.api_key, "***")
+        error.param = error.param and error.param.replace(endpoint.api_key, "***")
+        error.code = error.code and error.code.replace(endpoint.api_key, "***")
+    error.message = error.message[:MAX_MESSAGE]
     return error
 
 
@@ -131,11 +159,17 @@ def _dict(value: Any) -> dict[str, Any]:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS else None
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+def _name(value: Any) -> str | None:
+    """A code or a parameter's path; logged and stored, so of a bearable length."""
+    return printable(value) if value and isinstance(value, str) else None
+
+
+def _words(value: Any) -> str:
+    """A message, whatever it was made of: FastAPI's are arrays of objects."""
+    return value if isinstance(value, str) else json.dumps(value) if value else ""
 
 
 def _seconds(value: str | None) -> float | None:

@@ -1,0 +1,165 @@
+"""OpenAI's wire format: the messages of a chat. No I/O.
+
+Source: https://platform.openai.com/docs/api-reference/chat/create and the types of the `openai` package.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+NonEmpty = Annotated[str, Field(min_length=1)]
+
+
+class Wire(BaseModel):
+    """A part of a request. Types are strict, and unknown fields are kept.
+
+    The branches of its unions have tags such as `<text>`, which no field is called, so that errors can tell the two apart.
+    """
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+
+class TextPart(Wire):
+    """`{"type": "text"}`"""
+
+    type: Literal["text"]
+    text: str
+
+
+class ImageUrl(Wire):
+    """Where an image is: an address or a data URL."""
+
+    url: NonEmpty
+    detail: Literal["auto", "low", "high", "original"] | None = None
+
+
+class ImagePart(Wire):
+    """`{"type": "image_url"}`"""
+
+    type: Literal["image_url"]
+    image_url: ImageUrl
+
+
+class OtherPart(Wire):
+    """A part that only some providers know: audio, files, video, refusals."""
+
+    type: NonEmpty
+
+
+def _text_of_field(value: Any, name: str) -> str:
+    found = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
+    return found if isinstance(found, str) else ""
+
+
+def _part_kind(part: Any) -> str:
+    return {"text": "<text>", "image_url": "<image>"}.get(_text_of_field(part, "type"), "<other>")
+
+
+Part = Annotated[
+    Annotated[TextPart, Tag("<text>")] | Annotated[ImagePart, Tag("<image>")] | Annotated[OtherPart, Tag("<other>")],
+    Discriminator(_part_kind),
+]
+
+
+def json_kind(value: Any) -> str | None:
+    """The tag of a union's branch, by the JSON type of the value; None if no union here has that type."""
+    if isinstance(value, str):
+        return "<string>"
+    if isinstance(value, list):
+        return "<array>"
+    return "<object>" if isinstance(value, dict | BaseModel) else None
+
+
+Content = Annotated[
+    Annotated[str, Tag("<string>")] | Annotated[list[Part], Field(min_length=1), Tag("<array>")],
+    Discriminator(
+        json_kind, custom_error_type="content", custom_error_message="must be a string or an array of content parts"
+    ),
+]
+
+
+class SystemMessage(Wire):
+    """Instructions."""
+
+    role: Literal["system", "developer"]
+    content: Content
+
+
+class UserMessage(Wire):
+    """What the user says."""
+
+    role: Literal["user"]
+    content: Content
+
+
+class FunctionCall(Wire):
+    """A function's name and its arguments, which are JSON in a string."""
+
+    name: NonEmpty
+    arguments: str
+
+
+class ToolCall(Wire):
+    """A call that the model asked for."""
+
+    id: NonEmpty
+    type: NonEmpty = "function"
+    function: FunctionCall | None = None
+
+
+class AssistantMessage(Wire):
+    """What the model said before; its content may be null beside calls."""
+
+    role: Literal["assistant"]
+    content: Content | None = None
+    tool_calls: list[ToolCall] | None = None
+    function_call: FunctionCall | None = None
+
+    @model_validator(mode="after")
+    def says_something(self) -> Self:
+        """Refuse a message without anything in it, as providers do."""
+        extra = self.model_extra or {}
+        if self.content is None and not (
+            self.tool_calls or self.function_call or extra.get("refusal") or extra.get("audio")
+        ):
+            raise PydanticCustomError("empty", "needed unless there are tool_calls", {"field": "content"})
+        return self
+
+
+class ToolMessage(Wire):
+    """A tool's result."""
+
+    role: Literal["tool"]
+    content: Content
+    tool_call_id: NonEmpty
+
+
+class FunctionMessage(Wire):
+    """A function's result, in the form before tools."""
+
+    role: Literal["function"]
+    name: NonEmpty
+    content: str | None
+
+
+def _message_kind(message: Any) -> str | None:
+    if json_kind(message) != "<object>":
+        return "<user>"
+    role = _text_of_field(message, "role")
+    return "<system>" if role == "developer" else f"<{role}>"
+
+
+Message = Annotated[
+    Annotated[SystemMessage, Tag("<system>")]
+    | Annotated[UserMessage, Tag("<user>")]
+    | Annotated[AssistantMessage, Tag("<assistant>")]
+    | Annotated[ToolMessage, Tag("<tool>")]
+    | Annotated[FunctionMessage, Tag("<function>")],
+    Discriminator(
+        _message_kind,
+        custom_error_type="role",
+        custom_error_message="must be 'system', 'developer', 'user', 'assistant', 'tool' or 'function'",
+        custom_error_context={"field": "role"},
+    ),
+]

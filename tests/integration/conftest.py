@@ -1,0 +1,91 @@
+"""A deployed gateway for every test: tables as template.yaml declares them, its secret, the key of events/, its log."""
+
+import copy
+import sys
+import time
+from collections.abc import Callable, Iterator
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from gateway import dynamodb, keys
+from gateway.observability import logger
+from tests.conftest import ENVIRONMENT
+from tests.integration.harness import KEY_ID, KEY_SECRET, PROVIDER_KEY, Gateway, capture_logs
+from tests.template import cloudformation
+from tests.upstream import Upstream
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+TABLES = {"KeysTable": ENVIRONMENT["KEYS_TABLE"], "RequestsTable": ENVIRONMENT["REQUESTS_TABLE"]}
+SERVICES = ("dynamodb", "secretsmanager")
+TAKEN = ("BillingMode", "AttributeDefinitions", "KeySchema")
+
+
+@pytest.fixture(scope="module")
+def secretsmanager() -> Iterator["SecretsManagerClient"]:
+    """An operator's client, on a moto that stays on for a module: to switch it costs more than a test."""
+    with mock_aws():
+        client = boto3.client("secretsmanager")
+        _deploy(dynamodb.client(), client)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def stack(secretsmanager: "SecretsManagerClient") -> dict[str, Any]:
+    """Moto's state right after the deploy."""
+    return {service: copy.deepcopy(vars(_backend(service))) for service in SERVICES}
+
+
+@pytest.fixture
+def gateway(secretsmanager: "SecretsManagerClient", stack: dict[str, Any]) -> Iterator[Gateway]:
+    for service, state in stack.items():
+        vars(_backend(service)).update(copy.deepcopy(state))
+    yield Gateway(secretsmanager, capture_logs())
+    logger.registered_handler.setStream(sys.stdout)  # type: ignore[attr-defined]
+
+
+def _deploy(db: "DynamoDBClient", secretsmanager: "SecretsManagerClient") -> None:
+    resources = cloudformation.load()["Resources"]
+    for table, name in TABLES.items():
+        declared = resources[table]["Properties"]
+        db.create_table(TableName=name, **{field: declared[field] for field in TAKEN})
+    item = keys.new_item(KEY_ID, "events", ["inference"], keys.hash_secret(KEY_SECRET), time.time())
+    db.put_item(TableName=ENVIRONMENT["KEYS_TABLE"], Item=dynamodb.to_item(item))
+    secretsmanager.create_secret(Name=ENVIRONMENT["PROVIDERS_SECRET"], SecretString="{}")
+
+
+def _backend(service: str) -> Any:
+    return get_backend(service)[DEFAULT_ACCOUNT_ID]["us-east-1"]  # type: ignore[call-overload]
+
+
+@pytest.fixture
+def upstream(gateway: Gateway) -> Iterator[Upstream]:
+    """A provider behind openai/… models."""
+    with Upstream(api_key=PROVIDER_KEY) as server:
+        gateway.set_secret(OPENAI_API_KEY=PROVIDER_KEY, OPENAI_BASE_URL=f"{server.url}/v1")
+        yield server
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModuleType, float], None]:
+    """Move a module's clock forward."""
+
+    def move(module: ModuleType, seconds: float) -> None:
+        clock = SimpleNamespace(time=lambda: time.time() + seconds, monotonic=lambda: time.monotonic() + seconds)
+        monkeypatch.setattr(module, "time", clock)
+
+    return move
+
+
+@pytest.fixture
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 repeats failed calls without waiting between them."""
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: None))

@@ -1,0 +1,140 @@
+"""Every function is deployed as small, as traced and as little trusted as it should be."""
+
+import re
+from typing import Any
+
+import pytest
+
+from gateway.settings import Settings
+from tests.template.cloudformation import Json, resolve
+
+KEYS, REQUESTS, SECRET = (
+    "KeysTable.Arn",
+    "RequestsTable.Arn",
+    "arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:AWS::StackName/providers-??????",
+)
+READ_KEY, WRITE_ROW, READ_SECRET = (
+    ("dynamodb:GetItem", KEYS),
+    ("dynamodb:PutItem", REQUESTS),
+    ("secretsmanager:GetSecretValue", SECRET),
+)
+GRANTS = {
+    "HealthFunction": {READ_KEY, ("dynamodb:GetItem", REQUESTS)},
+    "ListModelsFunction": {READ_KEY, READ_SECRET},
+    "GetModelFunction": {READ_KEY, READ_SECRET},
+    "ChatCompletionsFunction": {READ_KEY, WRITE_ROW, READ_SECRET},
+    "CompletionsFunction": {READ_KEY, WRITE_ROW, READ_SECRET},
+    "UnknownRouteFunction": set(),
+}
+"""All that each function may do: exact actions on exact things."""
+
+MANAGED = {
+    "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
+    "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
+}
+FUNCTIONS = sorted(GRANTS)
+
+
+def properties(template: Json, name: str) -> Json:
+    found: Json = template["Resources"][name]["Properties"]
+    return found
+
+
+def of_type(template: Json, kind: str) -> set[str]:
+    return {name for name, resource in template["Resources"].items() if resource["Type"] == kind}
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_these_are_all_functions_and_each_has_a_role_of_its_own(deployed: Json) -> None:
+    assert of_type(deployed, "AWS::Lambda::Function") == set(GRANTS)
+    assert of_type(deployed, "AWS::IAM::Role") == {f"{name}Role" for name in GRANTS}
+    for name in GRANTS:
+        assert properties(deployed, name)["Role"] == {"Fn::GetAtt": [f"{name}Role", "Arn"]}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_may_do_exactly_what_it_needs(deployed: Json, function: str) -> None:
+    role = properties(deployed, f"{function}Role")
+    statements = [s for policy in role.get("Policies", []) for s in policy["PolicyDocument"]["Statement"]]
+    granted = {
+        (action, resolve(resource, {}))
+        for statement in statements
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+    assert granted == GRANTS[function]
+    assert all(set(statement) == {"Effect", "Action", "Resource"} for statement in statements)
+    assert set(role["ManagedPolicyArns"]) == MANAGED
+
+
+def test_no_policy_has_a_wildcard_but_the_secrets_own_suffix() -> None:
+    for action, resource in set().union(*GRANTS.values()):
+        assert "*" not in action + resource
+        assert "?" not in action + resource.removesuffix("-??????")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_only_api_gateway_may_call_a_function_and_only_by_its_own_routes(deployed: Json, function: str) -> None:
+    permissions = [
+        resource["Properties"]
+        for resource in deployed["Resources"].values()
+        if resource["Type"] == "AWS::Lambda::Permission" and resource["Properties"]["FunctionName"] == {"Ref": function}
+    ]
+    assert permissions
+    for permission in permissions:
+        assert permission["Principal"] == "apigateway.amazonaws.com"
+        arn = resolve(permission["SourceArn"], {})
+        assert re.fullmatch(r"arn:aws:execute-api:AWS::Region:AWS::AccountId:(__ApiId__|Api)/.+/[A-Z]+/.+", arn)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_functions_are_alike_in_runtime_size_tracing_and_log_group(deployed: Json, function: str) -> None:
+    found = properties(deployed, function)
+    assert (found["Runtime"], found["Handler"]) == ("python3.13", "app.lambda_handler")
+    assert (found["MemorySize"], found["Timeout"]) == (512, 30)
+    assert found["TracingConfig"] == {"Mode": "Active"}
+    assert found["LoggingConfig"] == {"LogGroup": {"Ref": "LogGroup"}}
+    assert found["Architectures"] == [{"Ref": "Architecture"}]
+    assert resolve(found["Layers"], {}) == sorted(of_type(deployed, "AWS::Lambda::LayerVersion"))
+
+
+def test_the_cpu_is_arm64_unless_asked_otherwise_and_the_layer_serves_both(written: Json, deployed: Json) -> None:
+    assert written["Parameters"]["Architecture"]["Default"] == "arm64"
+    assert written["Parameters"]["Architecture"]["AllowedValues"] == ["arm64", "x86_64"]
+    (layer,) = of_type(deployed, "AWS::Lambda::LayerVersion")
+    assert properties(deployed, layer)["CompatibleArchitectures"] == ["arm64", "x86_64"]
+    assert properties(deployed, layer)["CompatibleRuntimes"] == ["python3.13"]
+
+
+def test_every_setting_is_declared_for_all_functions(written: Json) -> None:
+    asked: set[str] = set()
+
+    class Recording(dict[str, str]):
+        def get(self, name: str, default: Any = None) -> Any:
+            asked.add(name)
+            return {"LOG_PROMPTS": "true"}.get(name, "1")
+
+    Settings.from_env(Recording())
+    declared = written["Globals"]["Function"]["Environment"]["Variables"]
+    assert asked <= set(declared)
+    # What is declared beyond them is read by libraries.
+    assert {name for name in declared if name not in asked} == {
+        "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    }  # fmt: skip
+
+
+def test_the_parameters_defaults_are_settings_that_the_functions_take(written: Json) -> None:
+    variables = written["Globals"]["Function"]["Environment"]["Variables"]
+    defaults = {name: str(parameter["Default"]) for name, parameter in written["Parameters"].items()}
+    settings = Settings.from_env(resolve(variables, defaults))
+    assert (settings.stage, settings.allowed_origins, settings.log_prompts) == ("dev", ("*",), False)
+    assert (settings.request_timeout, settings.request_retention_days) == (28, 90)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_sees_the_declared_variables_and_no_others(written: Json, deployed: Json, function: str) -> None:
+    declared = written["Globals"]["Function"]["Environment"]["Variables"]
+    assert properties(deployed, function)["Environment"]["Variables"] == declared

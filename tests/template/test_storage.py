@@ -1,0 +1,71 @@
+"""What the stack keeps is encrypted, can be restored, and ends when it should."""
+
+import tomllib
+from typing import Any
+
+import pytest
+
+from tests.template.cloudformation import ROOT, Json, resolve
+
+KEY_SCHEMAS = {"KeysTable": ["id"], "RequestsTable": ["owner", "request_id"]}
+
+
+def properties(template: Json, name: str) -> Json:
+    found: Json = template["Resources"][name]["Properties"]
+    return found
+
+
+@pytest.mark.parametrize("table", sorted(KEY_SCHEMAS))
+def test_tables_are_on_demand_encrypted_restorable_and_outlive_the_stack(deployed: Json, table: str) -> None:
+    resource, found = deployed["Resources"][table], properties(deployed, table)
+    assert found["BillingMode"] == "PAY_PER_REQUEST"
+    assert found["SSESpecification"] == {"SSEEnabled": True}
+    assert found["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+    assert [key["AttributeName"] for key in found["KeySchema"]] == KEY_SCHEMAS[table]
+    assert "TableName" not in found  # two stacks side by side share nothing
+
+
+def test_these_are_all_tables(deployed: Json) -> None:
+    kinds = {name for name, resource in deployed["Resources"].items() if "DynamoDB" in resource["Type"]}
+    assert kinds == set(KEY_SCHEMAS)
+
+
+def test_request_rows_end_by_themselves(deployed: Json) -> None:
+    found = properties(deployed, "RequestsTable")["TimeToLiveSpecification"]
+    assert found == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_logs_end_when_the_parameter_says(written: Json, deployed: Json) -> None:
+    group = properties(deployed, "LogGroup")
+    assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    assert written["Parameters"]["LogRetentionDays"]["Default"] == 30
+    assert resolve(group["LogGroupName"], {"AWS::StackName": "gw"}) == "/aws/lambda/gw"
+
+
+def test_the_secret_is_named_by_the_stack_and_starts_empty(deployed: Json) -> None:
+    secret = properties(deployed, "ProvidersSecret")
+    assert resolve(secret["Name"], {"AWS::StackName": "gw"}) == "gw/providers"
+    assert secret["SecretString"] == "{}"
+
+
+def test_outputs_tell_a_client_and_an_operator_where_everything_is(deployed: Json) -> None:
+    known = {"AWS::Region": "eu-west-1", "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": "gw", "Stage": "prod"}
+    outputs: dict[str, Any] = {name: resolve(o["Value"], known) for name, o in deployed["Outputs"].items()}
+    assert outputs == {
+        "BaseUrl": "https://Api.execute-api.eu-west-1.amazonaws.com/prod/api/v1",
+        "ApiId": "Api",
+        "KeysTable": "KeysTable",
+        "RequestsTable": "RequestsTable",
+        "ProvidersSecret": "gw/providers",
+        "LogGroup": "LogGroup",
+    }
+
+
+@pytest.mark.parametrize(("environment", "stage"), [("default", "dev"), ("prod", "prod")])
+def test_samconfig_deploys_dev_and_prod_apart(written: Json, environment: str, stage: str) -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    deploy = config[environment]["deploy"]["parameters"]
+    assert f"Stage={stage}" in deploy["parameter_overrides"].split()
+    assert deploy["stack_name"] == deploy["s3_prefix"] == f"ai-model-gateway-{stage}"
+    assert stage in written["Parameters"]["Stage"]["AllowedValues"]
