@@ -19,6 +19,7 @@ GatewayError
     └── ProviderNotConfigured     503
 """
 
+import math
 from typing import Any
 
 
@@ -65,7 +66,7 @@ class GatewayError(Exception):
         if self.should_retry is not None:
             headers["x-should-retry"] = str(self.should_retry).lower()
         if self.retry_after is not None:
-            headers["retry-after"] = str(max(1, round(self.retry_after)))
+            headers["retry-after"] = str(max(1, math.ceil(self.retry_after)))
         return headers
 
 

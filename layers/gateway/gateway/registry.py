@@ -96,6 +96,9 @@ class Registry:
     """
 
     def __init__(self, data: Mapping[str, Any]) -> None:
+        missing = [name for name in ("updated", "providers", "models") if name not in data]
+        if missing:
+            raise ValueError(f"{missing[0]}: is missing")
         self.updated = datetime.fromisoformat(data["updated"]).replace(tzinfo=UTC)
         self.providers = {name: _provider(name, fields) for name, fields in data["providers"].items()}
         self.models = {model_id: self._model(model_id, fields) for model_id, fields in data["models"].items()}

@@ -102,6 +102,7 @@ def _attempt(
     clock: Callable[[], float],
 ) -> Answer:
     speaker = adapter(deployment.provider.adapter)
+    taken.dropped = []
     if not speaker.PASSES_UNKNOWN_FIELDS:
         request, taken.dropped = without_unknown_fields(request, deployment)
     started, outcome = clock(), "internal_error"
@@ -130,6 +131,7 @@ def without_unknown_fields(
     if not unknown:
         return request, []
     if not deployment.drop_params:
-        raise InvalidRequest(f"{unknown[0]}: {deployment.name} has no such parameter.", param=unknown[0])
+        name = unknown[0][:256]
+        raise InvalidRequest(f"{name}: {deployment.name} has no such parameter.", param=name)
     known = {name: value for name, value in request.wire().items() if name not in unknown}
     return ChatCompletionRequest.model_validate(known), unknown

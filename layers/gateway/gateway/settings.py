@@ -1,6 +1,7 @@
 """What the template tells a function. The only reader of the environment."""
 
 import functools
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Settings:
             allowed_origins=tuple(origin.strip() for origin in _text(env, "ALLOWED_ORIGINS").split(",")),
             log_prompts=_flag(env, "LOG_PROMPTS"),
             request_timeout=_number(env, "REQUEST_TIMEOUT_SECONDS"),
-            request_retention_days=int(_number(env, "REQUEST_RETENTION_DAYS")),
+            request_retention_days=math.ceil(_number(env, "REQUEST_RETENTION_DAYS")),
             keys_table=_text(env, "KEYS_TABLE"),
             requests_table=_text(env, "REQUESTS_TABLE"),
             providers_secret=_text(env, "PROVIDERS_SECRET"),

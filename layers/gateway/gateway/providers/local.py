@@ -31,10 +31,13 @@ def complete(request: ChatCompletionRequest, deployment: Deployment, endpoint: E
     """Answer the request.
 
     Raises:
-        InvalidRequest: `tool_choice` asks for a tool that is not there, or a schema cannot be followed.
+        InvalidRequest: `tool_choice` asks for a tool that is not there, or a schema cannot be followed, or the
+            request has `functions`, the form before tools.
         UpstreamTimeout: the deadline has passed.
     """
     deadline.remaining()
+    if request.functions:
+        raise InvalidRequest(f"functions: {deployment.name} takes tools, which replaced them.", param="functions")
     digest = hashlib.sha256(json.dumps(request.wire(), sort_keys=True).encode()).hexdigest()
     choice = _choice(request, digest)
     choices = [choice | {"index": index} for index in range(request.n or 1)]
