@@ -61,6 +61,7 @@ def clean_caches() -> Iterator[None]:
 
     keys._cache.clear()
     credentials._cache = None
+    credentials.client.cache_clear()
     health._cache = None
     dynamodb.client.cache_clear()
     settings.settings.cache_clear()

@@ -8,4 +8,5 @@ from gateway.http import Event, Response, api_handler
 
 @api_handler
 def lambda_handler(event: Event, context: Any) -> Response:
-    raise routes.explain(event["httpMethod"], event["path"])
+    # Behind a domain of the user's own, event["path"] begins with that domain's base path.
+    raise routes.explain(event["httpMethod"], "/" + event["pathParameters"]["proxy"])

@@ -115,7 +115,9 @@ def _make(name: str) -> None:
 def _install(name: str, file: Path, log: Path) -> None:
     hashes = ["--require-hashes"] if file == LAYER_LOCK else []
     pip: list[str | Path] = [python(name), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
-    env = user_environment() | {"PIP_USER": "0", "PIP_RETRIES": "2"}
+    # A package runs code as it is installed: nothing that looks like a secret is there to be taken.
+    user = {key: value for key, value in user_environment().items() if not key.endswith(("_KEY", "_TOKEN", "_SECRET"))}
+    env = user | {"PIP_USER": "0", "PIP_RETRIES": "2"}
     if console.run_logged([*pip, "--no-compile", "--no-deps", *hashes, "-r", file], log, env, ROOT):
         raise Failure(_why(log, file))
 

@@ -1,6 +1,7 @@
 """DynamoDB's faults: the client is told to try again, or does not notice, and nothing is a 500."""
 
 import json
+import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -79,9 +80,22 @@ def test_a_lost_row_can_be_put_in_later(gateway: Gateway) -> None:
     assert gateway.row() == lost | {"expires_at": expires_at}
 
 
+def test_a_table_that_stays_silent_does_not_outlast_the_function(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """boto3's own timeouts and retries add up to more than Lambda leaves after the deadline."""
+    silent = threading.Event()
+    monkeypatch.setattr(request_log, "WRITE_SECONDS", 0.05)
+    gateway.events.register_first("before-send.dynamodb.PutItem", lambda **_: silent.wait(10))
+    answer = gateway.send("chat_completions")
+    silent.set()
+    assert answer.status == 200
+    assert answer.line("CRITICAL")["message"] == request_log.ROW_LOST
+
+
 def test_a_passing_fault_is_survived(gateway: Gateway) -> None:
     asked = gateway.count("GetItem")
-    left = [Fault("ThrottlingException"), Fault(ReadTimeoutError(endpoint_url=ADDRESS))]
+    left = [Fault("ThrottlingException")]
 
     def passing(**options: Any) -> Any:
         return left.pop()(**options) if left else None

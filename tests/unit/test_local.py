@@ -222,3 +222,11 @@ def test_a_request_past_its_deadline_is_not_answered() -> None:
 def test_refuses_the_functions_of_old_instead_of_ignoring_them() -> None:
     error = caught_from(lambda: answer(messages=ASKED, functions=[{"name": "f"}]), InvalidRequest)
     assert error.param == "functions"
+
+
+@pytest.mark.parametrize(
+    ("field", "param"),
+    [({"tool_choice": "any"}, "tool_choice"), ({"response_format": {"type": "grammar"}}, "response_format.type")],
+)
+def test_refuses_words_that_it_does_not_know(field: dict[str, Any], param: str) -> None:
+    assert caught_from(lambda: answer(messages=ASKED, **field), InvalidRequest).param == param

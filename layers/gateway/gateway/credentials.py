@@ -3,9 +3,11 @@
 Read when a provider is first needed, and again after a minute, so that a changed key needs no deploy.
 """
 
+import functools
 import json
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
@@ -14,6 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from gateway.errors import ServiceUnavailable
 from gateway.observability import logger
 from gateway.settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 CACHE_SECONDS = 60.0
 
@@ -35,11 +40,16 @@ def provider_secrets(now: float | None = None) -> Mapping[str, str]:
     return _cache[1]
 
 
+@functools.cache
+def client() -> "SecretsManagerClient":
+    """The instance's client, as impatient as the one for DynamoDB."""
+    config = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 2, "mode": "standard"})
+    return boto3.client("secretsmanager", config=config)
+
+
 def _read() -> dict[str, str]:
-    config = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 3, "mode": "standard"})
-    client = boto3.client("secretsmanager", config=config)
     try:
-        text = client.get_secret_value(SecretId=settings().providers_secret)["SecretString"]
+        text = client().get_secret_value(SecretId=settings().providers_secret)["SecretString"]
         entries = json.loads(text)
         pairs = list(entries.items())
     except (BotoCoreError, ClientError, KeyError, ValueError, AttributeError, RecursionError) as error:

@@ -3,8 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 from gateway.errors import UpstreamTimeout
@@ -42,23 +41,35 @@ class Deadline:
     def wait_for(self, call: Callable[[], Result]) -> Result:
         """Run a call, and stop waiting for it at the deadline.
 
-        A socket's timeout bounds each read, not their sum: a provider that sends a byte a second is never cut off by
-        it. So the call runs in a thread of its own, which is left behind when the time is up; its sockets' timeouts
-        end it.
-
         Args:
             call: takes nothing; what it returns or raises is returned or raised here.
         Raises:
             UpstreamTimeout: the call did not end in time.
         """
-        future: Future[Result] = Future()
-        thread = threading.Thread(target=_run, args=(call, future), daemon=True)
-        left = self.remaining()
-        thread.start()
         try:
-            return future.result(left)
-        except FutureTimeout:
+            return run_within(self.remaining(), call)
+        except TimeIsUp:
             raise UpstreamTimeout("The provider did not answer before the request's deadline.") from None
+
+
+class TimeIsUp(Exception):
+    """A call did not end in time."""
+
+
+def run_within(seconds: float, call: Callable[[], Result]) -> Result:
+    """Run a call in a thread of its own, which is left behind when the time is up.
+
+    A socket's timeout bounds each read, not their sum, nor the look-up of a name: this bounds them all. The call has to
+    have timeouts of its own, by which its thread ends.
+
+    Raises:
+        TimeIsUp: the call did not end in time; it may still do what it was to do.
+    """
+    future: Future[Result] = Future()
+    threading.Thread(target=_run, args=(call, future), daemon=True).start()
+    if wait([future], seconds).not_done:
+        raise TimeIsUp
+    return future.result()
 
 
 def _run(call: Callable[[], Result], future: "Future[Result]") -> None:

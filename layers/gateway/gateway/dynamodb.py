@@ -25,7 +25,7 @@ _deserialize = TypeDeserializer().deserialize
 @functools.cache
 def client() -> "DynamoDBClient":
     """The instance's client. DynamoDB answers in milliseconds: who waits longer is better off trying again."""
-    config = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 3, "mode": "standard"})
+    config = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 2, "mode": "standard"})
     return boto3.client("dynamodb", config=config)
 
 

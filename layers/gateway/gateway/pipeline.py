@@ -25,7 +25,7 @@ MAX_ANSWER_BYTES = 5_500_000
 def complete(key: ApiKey, request: ChatCompletionRequest, legacy: LegacyCompletionRequest | None = None) -> Response:
     """Serve a completion.
 
-    From here on the request is admitted: whatever happens leaves exactly one row.
+    From here on the request is admitted: whatever becomes of it leaves exactly one row, unless its process is killed.
 
     Args:
         key: who asks; may use inference.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from gateway import dynamodb
+from gateway.deadline import TimeIsUp, run_within
 from gateway.errors import ServiceUnavailable
 from gateway.observability import logger
 from gateway.settings import settings
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 DAY_SECONDS = 86_400
+WRITE_SECONDS = 1.5
+"""Bounds the write whatever its retries do: after the deadline Lambda leaves time for this, and for the log line."""
 ROW_LOST = "request row lost"
 """The log line that carries a row which the table did not take; alarms look for it."""
 
@@ -66,16 +69,20 @@ def write(row: RequestRow, db: "DynamoDBClient | None" = None) -> None:
     """
     values = {name: value for name, value in asdict(row).items() if value is not None}
     values["expires_at"] = row.created_at // 1000 + settings().request_retention_days * DAY_SECONDS
-    try:
+
+    def put() -> None:
         with dynamodb.available("requests"):
             (db or dynamodb.client()).put_item(
                 TableName=settings().requests_table,
                 Item=dynamodb.to_item(values),
                 ConditionExpression="attribute_not_exists(request_id)",
             )
+
+    try:
+        run_within(WRITE_SECONDS, put)
     except ClientError:
         logger.debug("the row is there already: our own write, repeated after a lost answer")
-    except ServiceUnavailable:
+    except (ServiceUnavailable, TimeIsUp):
         logger.critical(ROW_LOST, row=values)
 
 

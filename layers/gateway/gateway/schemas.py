@@ -52,7 +52,7 @@ class NamedTool(Wire):
 
 
 ToolChoice = Annotated[
-    Annotated[Literal["none", "auto", "required"], Tag("<string>")] | Annotated[NamedTool, Tag("<object>")],
+    Annotated[NonEmpty, Tag("<string>")] | Annotated[NamedTool, Tag("<object>")],
     Discriminator(
         json_kind,
         custom_error_type="tool_choice",
@@ -82,7 +82,7 @@ class JsonSchema(Wire):
 class ResponseFormat(Wire):
     """Text, any JSON object, or JSON by a schema."""
 
-    type: Literal["text", "json_object", "json_schema"]
+    type: NonEmpty
     json_schema: JsonSchema | None = None
 
     @model_validator(mode="after")
@@ -143,7 +143,7 @@ class ChatCompletionRequest(SamplingRequest):
     response_format: ResponseFormat | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    reasoning_effort: NonEmpty | None = None
     store: bool | None = None
     metadata: dict[str, str] | None = None
 

@@ -1,4 +1,4 @@
-"""Adapters: our code for each provider's protocol, imported when first used, so that none is paid for by all."""
+"""Adapters: our code for each provider's protocol, imported when first used."""
 
 from importlib import import_module
 from typing import Protocol, cast

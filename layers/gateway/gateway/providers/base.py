@@ -2,20 +2,21 @@
 
 import functools
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from gateway import __version__
 from gateway.deadline import Deadline
-from gateway.errors import UpstreamError
+from gateway.errors import UpstreamError, UpstreamTimeout
 
 CONNECT_SECONDS = 5.0
-AFTER_DEADLINE_SECONDS = 1.0
-"""A silent socket ends itself shortly after the deadline has ended the wait for it."""
+IDLE_SECONDS = 30.0
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 
@@ -82,15 +83,36 @@ class _Session(requests.Session):
 
 @functools.cache
 def session() -> requests.Session:
-    """The instance's connections. Nothing of the environment (proxies, .netrc) may change where keys are sent."""
+    """The instance's connections.
+
+    Nothing of the environment (proxies, .netrc) may change where keys are sent, and nothing that a provider sets with one
+    customer's answer (cookies) goes out with another's request.
+    """
     pooled = _Session()
     pooled.trust_env = False
+    pooled.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings quote headers that it cannot parse
     pooled.headers["user-agent"] = f"ai-model-gateway/{__version__}"
     adapter = HTTPAdapter(pool_connections=16, pool_maxsize=16, max_retries=0)
     pooled.mount("https://", adapter)
     pooled.mount("http://", adapter)
     return pooled
+
+
+_last_sent = 0.0
+
+
+def _fresh_session(now: float) -> requests.Session:
+    """The session, without connections that were idle for long: a frozen instance misses the far end's goodbye.
+
+    Args:
+        now: seconds since the epoch; a monotonic clock may stand still while the instance is frozen.
+    """
+    global _last_sent
+    if not 0 <= now - _last_sent < IDLE_SECONDS:
+        session().close()
+    _last_sent = now
+    return session()
 
 
 def send(request: HttpRequest, deadline: Deadline) -> HttpResponse:
@@ -106,30 +128,33 @@ def send(request: HttpRequest, deadline: Deadline) -> HttpResponse:
         return deadline.wait_for(lambda: _post(request, deadline))
     except requests.ConnectTimeout:
         raise UpstreamError(f"The provider cannot be reached: no connection within {CONNECT_SECONDS:g} s.") from None
-    except (requests.RequestException, ValueError) as error:
+    except (requests.ReadTimeout, ReadTimeoutError):
+        # A silent socket waits for as long as there is time.
+        raise UpstreamTimeout("The provider did not answer before the request's deadline.") from None
+    except (requests.RequestException, HTTPError, ValueError) as error:
         # ValueError: an address that cannot be parsed, or a key that a header cannot carry.
         raise UpstreamError(f"The connection to the provider failed ({type(error).__name__}).") from None
 
 
 def _post(request: HttpRequest, deadline: Deadline) -> HttpResponse:
-    left = deadline.remaining()
-    with session().post(
+    with _fresh_session(deadline.now()).post(
         request.url,
         json=request.body,
         headers=dict(request.headers),
-        timeout=(CONNECT_SECONDS, left + AFTER_DEADLINE_SECONDS),
+        timeout=(CONNECT_SECONDS, deadline.remaining()),
         allow_redirects=False,
         stream=True,
     ) as response:
-        body = b"".join(_at_most(response, MAX_ANSWER_BYTES))
+        body = b"".join(_parts(response, deadline))
         return HttpResponse(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
 
 
-def _at_most(response: requests.Response, limit: int) -> list[bytes]:
-    parts, size = [], 0
-    for part in response.iter_content(64 * 1024):
+def _parts(response: requests.Response, deadline: Deadline) -> Iterator[bytes]:
+    """The body as it comes in, to the end, the deadline or the limit: leaving closes the connection, and the bill."""
+    size = 0
+    while part := response.raw.read1(64 * 1024, decode_content=True):
+        deadline.remaining()
         size += len(part)
-        if size > limit:
-            raise UpstreamError(f"The provider's answer is larger than {limit:,} bytes.")
-        parts.append(part)
-    return parts
+        if size > MAX_ANSWER_BYTES:
+            raise UpstreamError(f"The provider's answer is larger than {MAX_ANSWER_BYTES:,} bytes.")
+        yield part

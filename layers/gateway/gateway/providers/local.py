@@ -75,6 +75,9 @@ def _choice(request: ChatCompletionRequest, digest: str) -> dict[str, Any]:
 
 def _text(request: ChatCompletionRequest) -> str:
     wanted = request.response_format
+    if wanted and wanted.type not in ("text", "json_object", "json_schema"):
+        message = "response_format.type: must be 'text', 'json_object' or 'json_schema'."
+        raise InvalidRequest(message, param="response_format.type")
     if wanted and wanted.type == "json_schema" and wanted.json_schema:
         return json.dumps(sample(wanted.json_schema.schema_ or {}, _user_text(request)), ensure_ascii=False)
     if wanted and wanted.type == "json_object":
@@ -89,6 +92,8 @@ def _tool_to_call(request: ChatCompletionRequest) -> FunctionDefinition | None:
     """The tool that the request asks for, or, if it leaves the choice, one that shares a word with the user's text."""
     functions = [tool.function for tool in request.tools or [] if tool.function]
     choice = request.tool_choice
+    if isinstance(choice, str) and choice not in ("none", "auto", "required"):
+        raise InvalidRequest("tool_choice: must be 'none', 'auto', 'required' or a tool.", param="tool_choice")
     if choice is not None and not isinstance(choice, str):
         return _named(functions, choice.function.name if choice.function else choice.type)
     if choice == "required" and not functions:

@@ -80,12 +80,12 @@ def to_error(status: int, headers: Any, body: Any) -> GatewayError:
     details = _error_details(_dict(body))
     code, param = _name(details.get("code")), _name(details.get("param"))
     message = _words(details.get("message")) or f"The provider answered HTTP {status}."
+    if status in (401, 403) or code == "invalid_api_key":
+        return CredentialsRefused("The provider refused the gateway's credentials for it.")
     if code in FINDINGS:
         return FINDINGS[code](message, param=param)
     if status in REQUEST_FAULTS:
         return InvalidRequest(message, param=param, code=code)
-    if status in (401, 403):
-        return CredentialsRefused("The provider refused the gateway's credentials for it.")
     told = f"error {code or _name(details.get('type')) or 'without a code'}" if status == 200 else f"HTTP {status}"
     return UpstreamError(f"The provider answered {told}.", retry_after=_seconds(headers.get("retry-after")))
 
