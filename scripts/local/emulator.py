@@ -66,6 +66,8 @@ class Emulator:
         """Have a healthy one on our port, made from the present environment; says whether it was started just now."""
         if self.is_running() and self._recorded() == self._wanted() and self._is_healthy(patience=5):
             return False
+        if self._recorded().get("port") != self.port:
+            self._refuse_taken_port()  # before the one that runs is stopped for it
         self.stop()
         self.start()
         return True

@@ -26,7 +26,7 @@ starting, and its models answer; export it empty to forget it."""
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("scripts/start", description=DESCRIPTION)
     parser.add_argument("--detach", action="store_true", help="return once the gateway is ready, leaving it running")
-    parser.add_argument("--port", type=_port, help="the emulator's port on 127.0.0.1 (the last one; at first 4566)")
+    parser.add_argument("--port", type=port, help="the emulator's port on 127.0.0.1 (the last one; at first 4566)")
     parser.add_argument("--home", type=Path, default=envs.ROOT / ".local", help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 
@@ -40,7 +40,8 @@ def main() -> None:
     _start(options)
 
 
-def _port(text: str) -> int:
+def port(text: str) -> int:
+    """A port, as argparse reads it."""
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
     return int(text)

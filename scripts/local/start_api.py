@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from local.console import Failure, say, step
 from local.emulator import Emulator
 from local.forward import endpoint_for_containers
 from local.stack import Stack
+from local.start import port
 
 DESCRIPTION = """Serves the gateway's routes by `sam local start-api`: each function in Lambda's own container, on the tables
 of the running scripts/start. Needs Docker. SAM's functions have root's rights here: policies are enforced by scripts/start
@@ -23,7 +25,7 @@ alone. Ctrl-C ends it."""
 def main() -> None:
     """Parse, check what is needed, run SAM until it ends or is ended."""
     parser = argparse.ArgumentParser("scripts/start-api", description=DESCRIPTION)
-    parser.add_argument("--port", type=int, default=3000, help="its port on 127.0.0.1 (default: %(default)s)")
+    parser.add_argument("--port", type=port, default=3000, help="its port on 127.0.0.1 (default: %(default)s)")
     parser.add_argument("--home", type=Path, default=envs.ROOT / ".local", help=argparse.SUPPRESS)
     options = parser.parse_args()
     home = options.home.resolve()
@@ -35,6 +37,7 @@ def main() -> None:
     variables.write_text(json.dumps(_variables(Stack(emulator.url).outputs(), endpoint_for_containers(emulator.port))))
     access = load(home / "gateway.json", f"http://127.0.0.1:{options.port}/api/v1")
     if access:
+        _write_events(home / "start-api" / "events", access.api_key)
         say(f"When SAM says that it runs:\n\n{curl(access)}\n")
     command = [
         str(envs.python("sam")), "-m", "samcli", "local", "start-api", "--template", str(template),
@@ -79,6 +82,13 @@ def _fresh(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
+
+
+def _write_events(folder: Path, api_key: str) -> None:
+    """The sample events with a key that the local table holds, for `sam local invoke`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for event in (envs.ROOT / "events").glob("*.json"):
+        (folder / event.name).write_text(re.sub(r"sk-gw-EventsSample-[0-9A-Za-z-]+", api_key, event.read_text()))
 
 
 def _variables(outputs: dict[str, str], endpoint: str) -> dict[str, dict[str, str]]:

@@ -89,16 +89,16 @@ def upstream(_upstream: Upstream) -> Iterator[Upstream]:
 @pytest.fixture(scope="session")
 def gateway(_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """The gateway, as scripts/start makes it."""
-    patch = pytest.MonkeyPatch()
-    for name in ("AWS_ENDPOINT_URL", "GROQ_API_KEY", "SHELL_CANARY"):
-        patch.setenv(name, SHELL_CANARY)
     exported = {"OPENAI_API_KEY": PROVIDER_KEY, "OPENAI_BASE_URL": f"{_upstream.url}/v1"}
     platform = Platform(tmp_path_factory.mktemp("gateway"), free_port(), environment=exported)
-    started = Gateway(platform, platform.start(), platform.stack)
+    with pytest.MonkeyPatch.context() as shell:
+        for name in ("AWS_ENDPOINT_URL", "GROQ_API_KEY", "SHELL_CANARY"):
+            shell.setenv(name, SHELL_CANARY)
+        access = platform.start()
+    started = Gateway(platform, access, platform.stack)
     yield started
     started.close()
     platform.stop()
-    patch.undo()
 
 
 @pytest.fixture(scope="session")

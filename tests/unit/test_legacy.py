@@ -8,13 +8,13 @@ from openai.types import Completion
 from gateway import legacy
 from gateway.body import json_body
 from gateway.schemas import ChatCompletionRequest, LegacyCompletionRequest
-from tests.unit.builders import HELLO, event, legacy_refusal
+from tests.unit.builders import HELLO, chat, event, legacy_refusal
 
 
 def parsed(**fields: Any) -> tuple[ChatCompletionRequest, LegacyCompletionRequest]:
-    chat, request = legacy.parse(json_body(event({"model": "m", "prompt": "Hello"} | fields)))
+    asked, request = legacy.parse(json_body(event({"model": "m", "prompt": "Hello"} | fields)))
     assert request is not None
-    return chat, request
+    return asked, request
 
 
 def completion(*contents: Any) -> dict[str, Any]:
@@ -121,3 +121,10 @@ def test_an_echo_puts_the_prompt_before_every_answer() -> None:
 def test_an_answer_in_parts_is_the_text_of_its_parts() -> None:
     parts = [{"type": "thinking", "thinking": []}, {"type": "text", "text": "4"}, {"type": "text", "text": "2"}]
     assert texts(legacy.from_chat(parsed()[1], completion(parts, ""))) == ["42", ""]
+
+
+def test_a_null_is_as_good_as_nothing() -> None:
+    chat_request, old = legacy.parse(chat(prompt=None))
+    assert (chat_request.wire(), old) == (chat(), None)
+    _, old = legacy.parse({"model": "m", "prompt": "Hello", "messages": None})
+    assert old is not None

@@ -202,7 +202,19 @@ def test_a_schema_that_cannot_be_followed_is_the_client_s_fault() -> None:
     schema = {"name": "n", "schema": {"type": []}}
     wanted = {"type": "json_schema", "json_schema": schema}
     error = caught_from(lambda: answer(response_format=wanted), InvalidRequest)
-    assert error.message.startswith("The JSON schema cannot be followed: ")
+    assert error.param == "response_format.json_schema.schema"
+    broken = {"type": "function", "function": {"name": "weather", "parameters": {"properties": "x"}}}
+    error = caught_from(lambda: answer(messages=ASKED, tools=[TIME, broken]), InvalidRequest)
+    assert error.param == "tools[1].function.parameters"
+
+
+def test_calls_all_matching_tools_at_once_if_that_is_asked_for() -> None:
+    asked = said("What is the weather, and what o'clock is it?")
+    one = choice(messages=asked, tools=[TIME, WEATHER])["message"]["tool_calls"]
+    both = choice(messages=asked, tools=[TIME, WEATHER], parallel_tool_calls=True)["message"]["tool_calls"]
+    assert len(one) == 1
+    assert {call["function"]["name"] for call in both} == {"get_time", "get_weather"}
+    assert len({call["id"] for call in both}) == 2
 
 
 def test_a_huge_request_is_answered_at_bearable_length_and_speed() -> None:

@@ -100,6 +100,16 @@ def test_what_a_failed_deployment_could_not_express_is_not_told_of_the_one_that_
     assert taken.dropped == []
 
 
+def test_why_a_deployment_failed_is_told_but_not_what_it_said_of_the_request(script: Script) -> None:
+    script.outcomes = {"a": UpstreamError("The provider answered HTTP 404."), "b": InvalidRequest("you said: secret")}
+    taken = Route()
+    caught_from(lambda: go(model("a", "b"), taken), InvalidRequest)
+    assert [attempt.to_row() for attempt in taken.attempts] == [
+        {"deployment": "open/a", "outcome": "upstream_error", "ms": 250, "reason": "The provider answered HTTP 404."},
+        {"deployment": "open/b", "outcome": "invalid_request_error", "ms": 250},
+    ]
+
+
 def test_each_attempt_s_time_is_measured(script: Script) -> None:
     script.outcomes = {"a": UpstreamError("x")}
     taken = Route()

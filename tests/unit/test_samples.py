@@ -103,11 +103,11 @@ ORDINARY: list[Any] = [
 @pytest.mark.parametrize("schema", ORDINARY, ids=lambda schema: str(schema)[:60])
 def test_a_sample_satisfies_the_schema(schema: Any) -> None:
     jsonschema = import_module("jsonschema")  # it has no types of its own
-    jsonschema.Draft202012Validator(schema).validate(sample(schema, "What is the weather?"))
+    jsonschema.Draft202012Validator(schema).validate(sample(schema, "What is the weather?", "here"))
 
 
 def test_a_string_says_what_the_user_said() -> None:
-    assert sample(obj(["query"], query={"type": "string"}), "weather") == {"query": "weather"}
+    assert sample(obj(["query"], query={"type": "string"}), "weather", "here") == {"query": "weather"}
 
 
 @pytest.mark.parametrize(
@@ -135,16 +135,17 @@ def test_a_string_says_what_the_user_said() -> None:
     ids=lambda value: str(value)[:60],
 )
 def test_refuses_a_hostile_schema_and_says_why(schema: Any, reason: str) -> None:
-    error = caught_from(lambda: sample(schema, "text"), InvalidRequest)
-    assert error.message.startswith("The JSON schema cannot be followed: ")
+    error = caught_from(lambda: sample(schema, "text", "here"), InvalidRequest)
+    assert error.message.startswith("here: ")
     assert reason in error.message
+    assert error.param == "here"
     assert len(error.message) < 300
 
 
 @pytest.mark.parametrize("schema", INVALID, ids=str)
 def test_refuses_what_is_no_schema(schema: Any) -> None:
-    error = caught_from(lambda: sample(schema, "text"), InvalidRequest)
-    assert error.message == "The JSON schema cannot be followed: it is not a valid schema."
+    error = caught_from(lambda: sample(schema, "text", "here"), InvalidRequest)
+    assert (error.param, error.message) == ("here", "here: this is not a valid JSON schema.")
 
 
 LONG = "k" * 200_000
@@ -162,7 +163,7 @@ LONG = "k" * 200_000
 )
 def test_a_schema_of_much_work_for_little_is_soon_given_up(items: Any) -> None:
     schema = {"type": "array", "minItems": 1000, "items": items}
-    error = caught_from(lambda: sample({"$defs": {LONG: {}}} | schema, "text"), InvalidRequest)
+    error = caught_from(lambda: sample({"$defs": {LONG: {}}} | schema, "text", "here"), InvalidRequest)
     assert "too large a value" in error.message
 
 
@@ -202,5 +203,5 @@ SCHEMAS = st.recursive(
 
 @given(SCHEMAS)
 def test_any_json_is_followed_or_refused(schema: Any) -> None:
-    found = outcome(lambda: sample(schema, "text"))
-    assert not isinstance(found, InvalidRequest) or found.message.startswith("The JSON schema cannot be followed: ")
+    found = outcome(lambda: sample(schema, "text", "here"))
+    assert not isinstance(found, InvalidRequest) or found.message.startswith("here: ")

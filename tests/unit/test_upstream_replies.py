@@ -250,11 +250,12 @@ def test_release_lets_all_stalled_answers_go(upstream: Upstream) -> None:
 
 
 def test_a_stall_ends_when_the_client_goes(upstream: Upstream) -> None:
+    before = threads()
     upstream.enqueue(Reply.default().stalled())
     with dial(upstream) as sock:
         send(sock)
         upstream.wait_for(1)
-    wait_until(lambda: threads() == ["upstream-accept"])
+    wait_until(lambda: threads() == before)
 
 
 def test_waiting_for_a_request_that_never_comes_says_so(upstream: Upstream) -> None:

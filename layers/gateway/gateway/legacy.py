@@ -17,10 +17,10 @@ def parse(body: dict[str, Any]) -> tuple[ChatCompletionRequest, LegacyCompletion
     Raises:
         InvalidRequest: both forms at once, neither, or a wrong field.
     """
-    if "prompt" in body and "messages" in body:
+    if body.get("prompt") is not None and body.get("messages") is not None:
         raise InvalidRequest("prompt: send either prompt or messages, not both.", param="prompt")
-    if "messages" in body:
-        return validate(body, ChatCompletionRequest), None
+    if body.get("prompt") is None and "messages" in body:
+        return validate({name: value for name, value in body.items() if name != "prompt"}, ChatCompletionRequest), None
     request = validate(body, LegacyCompletionRequest)
     return _to_chat(body, request), request
 

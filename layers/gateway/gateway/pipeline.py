@@ -107,9 +107,7 @@ def _settle(key: ApiKey, request: ChatCompletionRequest, taken: Route, error: Ga
         endpoint=context.route,
         stream=bool(request.stream),
         latency_ms=request_log.milliseconds() - request_log.milliseconds(context.started),
-        attempts=[
-            {"deployment": a.deployment.name, "outcome": a.outcome, "ms": a.milliseconds} for a in taken.attempts
-        ],
+        attempts=[attempt.to_row() for attempt in taken.attempts],
         client_request_id=context.client_request_id,
         **outcome,
     )

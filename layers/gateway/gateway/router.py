@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.deadline import Deadline
 from gateway.errors import (
@@ -29,11 +30,18 @@ class Attempt:
     Attributes:
         outcome: "ok", or the error's code.
         milliseconds: how long it took.
+        reason: of a failure, in our own words.
     """
 
     deployment: Deployment
     outcome: str
     milliseconds: int
+    reason: str | None = None
+
+    def to_row(self) -> dict[str, Any]:
+        """As the log row tells it."""
+        told = {"deployment": self.deployment.name, "outcome": self.outcome, "ms": self.milliseconds}
+        return told | ({"reason": self.reason} if self.reason else {})
 
 
 @dataclass
@@ -105,18 +113,20 @@ def _attempt(
     taken.dropped = []
     if not speaker.PASSES_UNKNOWN_FIELDS:
         request, taken.dropped = without_unknown_fields(request, deployment)
-    started, outcome = clock(), "internal_error"
+    started, outcome, reason = clock(), "internal_error", None
     try:
         answer = speaker.complete(request, deployment, endpoint, deadline)
         outcome = "ok"
         return answer
     except GatewayError as error:
         outcome = error.code or error.type
+        # What a provider says of a request may quote it; what we say of the provider does not.
+        reason = error.message if isinstance(error, UpstreamError) else None
         level = logger.error if isinstance(error, CredentialsRefused) else logger.warning
-        level("attempt failed", deployment=deployment.name, outcome=outcome)
+        level("attempt failed", deployment=deployment.name, outcome=outcome, reason=reason)
         raise
     finally:
-        taken.attempts.append(Attempt(deployment, outcome, round((clock() - started) * 1000)))
+        taken.attempts.append(Attempt(deployment, outcome, round((clock() - started) * 1000), reason))
 
 
 def without_unknown_fields(

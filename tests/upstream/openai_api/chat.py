@@ -60,7 +60,7 @@ def _choice(body: Body, digest: str, index: int, content: str | None) -> Body:
 def _called_tool(body: Body) -> Body | None:
     """The tool that `tool_choice` demands: the named one, or with "required" the first."""
     choice = body.get("tool_choice")
-    tools: list[Body] = [tool["function"] for tool in body.get("tools") or []]
+    tools: list[Body] = [tool["function"] for tool in body.get("tools") or [] if "function" in tool]
     if isinstance(choice, dict):
         return next(tool for tool in tools if tool["name"] == choice["function"]["name"])
     return tools[0] if choice == "required" else None

@@ -62,10 +62,10 @@ def complete(request: ChatCompletionRequest, deployment: Deployment, endpoint: E
 def _choice(request: ChatCompletionRequest, digest: str) -> dict[str, Any]:
     """What all choices are: to the same request the same answer."""
     message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
-    tool = _tool_to_call(request)
+    functions = _functions_to_call(request)
     logprobs = None
-    if tool:
-        message["tool_calls"] = [_call(tool, _user_text(request), f"call_{digest[:24]}")]
+    if functions:
+        message["tool_calls"] = [_call(function, request, digest) for function in functions]
         finish = "tool_calls"
     else:
         message["content"], finish = _cut(_text(request), request)
@@ -79,7 +79,8 @@ def _text(request: ChatCompletionRequest) -> str:
         message = "response_format.type: must be 'text', 'json_object' or 'json_schema'."
         raise InvalidRequest(message, param="response_format.type")
     if wanted and wanted.type == "json_schema" and wanted.json_schema:
-        return json.dumps(sample(wanted.json_schema.schema_ or {}, _user_text(request)), ensure_ascii=False)
+        place = "response_format.json_schema.schema"
+        return json.dumps(sample(wanted.json_schema.schema_ or {}, _user_text(request), place), ensure_ascii=False)
     if wanted and wanted.type == "json_object":
         return json.dumps({"answer": _user_text(request)}, ensure_ascii=False)
     last = request.messages[-1]
@@ -88,21 +89,26 @@ def _text(request: ChatCompletionRequest) -> str:
     return f"You said: {_user_text(request)}"
 
 
-def _tool_to_call(request: ChatCompletionRequest) -> FunctionDefinition | None:
-    """The tool that the request asks for, or, if it leaves the choice, one that shares a word with the user's text."""
+def _functions_to_call(request: ChatCompletionRequest) -> list[FunctionDefinition]:
+    """The function that the request asks for, or, if it leaves the choice, one that shares a word with the user's text.
+
+    All that do, if `parallel_tool_calls` says true.
+    """
     functions = [tool.function for tool in request.tools or [] if tool.function]
     choice = request.tool_choice
     if isinstance(choice, str) and choice not in ("none", "auto", "required"):
         raise InvalidRequest("tool_choice: must be 'none', 'auto', 'required' or a tool.", param="tool_choice")
     if choice is not None and not isinstance(choice, str):
-        return _named(functions, choice.function.name if choice.function else choice.type)
+        return [_named(functions, choice.function.name if choice.function else choice.type)]
     if choice == "required" and not functions:
         raise InvalidRequest("tool_choice: there is no function to call among the tools.", param="tool_choice")
-    if not functions or choice == "none" or (choice != "required" and request.messages[-1].role != "user"):
-        return None
+    if choice == "none" or (choice != "required" and request.messages[-1].role != "user"):
+        return []
     asked = _words(_user_text(request))
-    best = max(functions, key=lambda function: len(_about(function) & asked))
-    return best if choice == "required" or _about(best) & asked else None
+    best = sorted(functions, key=lambda function: -len(_about(function) & asked))
+    matching = [function for function in best if _about(function) & asked]
+    found = matching or (best if choice == "required" else [])
+    return found if request.parallel_tool_calls and matching else found[:1]
 
 
 def _named(functions: list[FunctionDefinition], name: str) -> FunctionDefinition:
@@ -120,9 +126,12 @@ def _words(text: str) -> set[str]:
     return set(WORD.findall(text.lower())) - COMMON_WORDS
 
 
-def _call(function: FunctionDefinition, user_text: str, call_id: str) -> dict[str, Any]:
-    arguments = json.dumps(sample(function.parameters or {"type": "object"}, user_text), ensure_ascii=False)
-    return {"id": call_id, "type": "function", "function": {"name": function.name, "arguments": arguments}}
+def _call(function: FunctionDefinition, request: ChatCompletionRequest, digest: str) -> dict[str, Any]:
+    index = next(i for i, tool in enumerate(request.tools or []) if tool.function is function)
+    place = f"tools[{index}].function.parameters"
+    arguments = sample(function.parameters or {"type": "object"}, _user_text(request), place)
+    called = {"name": function.name, "arguments": json.dumps(arguments, ensure_ascii=False)}
+    return {"id": f"call_{digest[:20]}{index:04}", "type": "function", "function": called}
 
 
 def _cut(text: str, request: ChatCompletionRequest) -> tuple[str, str]:

@@ -27,21 +27,26 @@ MAX_TEXT = 200
 Schema = dict[str, Any]
 
 
-def sample(schema: Any, text: str) -> Any:
+def sample(schema: Any, text: str, param: str) -> Any:
     """A deterministic value for a schema.
 
     Args:
         schema: the whole schema; references into itself are followed.
         text: goes wherever any string will do, so that a search tool is asked what the user asked.
+        param: where the request has it, such as "response_format.json_schema.schema".
     Raises:
         InvalidRequest: it is no schema, or one that no value of bearable size satisfies.
     """
     try:
         return _Sampler(schema, text[:MAX_TEXT]).value(schema, 0)
-    except InvalidRequest:
-        raise
+    except _Unfollowable as error:
+        raise InvalidRequest(f"{param}: the schema cannot be followed: {error}.", param=param) from None
     except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError):
-        raise InvalidRequest("The JSON schema cannot be followed: it is not a valid schema.") from None
+        raise InvalidRequest(f"{param}: this is not a valid JSON schema.", param=param) from None
+
+
+class _Unfollowable(Exception):
+    """A schema that no value of bearable size satisfies."""
 
 
 class _Sampler:
@@ -56,7 +61,7 @@ class _Sampler:
         """A value that the schema allows."""
         self._spend(1)
         if depth > MAX_DEPTH:
-            raise InvalidRequest("The JSON schema cannot be followed: it asks for endless nesting.")
+            raise _Unfollowable("it asks for endless nesting")
         if not isinstance(schema, dict):
             return None
         schema = self._flat(schema, depth)
@@ -68,7 +73,7 @@ class _Sampler:
     def _spend(self, size: int) -> None:
         self._left -= size
         if self._left < 0:
-            raise InvalidRequest("The JSON schema cannot be followed: it asks for too large a value.")
+            raise _Unfollowable("it asks for too large a value")
 
     def _fixed(self, value: Any) -> Any:
         self._spend(len(json.dumps(value)))
@@ -91,7 +96,7 @@ class _Sampler:
                 return rest
             schema = _merged([rest, *branches])
             self._spend(len(branches) + len(schema.get("properties") or ()) + len(schema.get("required") or ()))
-        raise InvalidRequest("The JSON schema cannot be followed: its references never end.")
+        raise _Unfollowable("its references never end")
 
     def _resolve(self, reference: str) -> Any:
         self._spend(len(reference))
@@ -100,7 +105,7 @@ class _Sampler:
         for name in names:
             found = found.get(name.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
         if start != "#" or not isinstance(found, dict):
-            raise InvalidRequest(f"The JSON schema cannot be followed: there is no '{reference[:100]}' in it.")
+            raise _Unfollowable(f"there is no '{reference[:100]}' in it")
         return found
 
     def _of_type(self, schema: Schema, depth: int) -> Any:
@@ -161,7 +166,7 @@ def _number(schema: Schema, *, whole: bool) -> float:
     for number in near:
         if _within(schema, number) and (not whole or number == int(number)):
             return int(number) if whole else number
-    raise InvalidRequest("The JSON schema cannot be followed: no number is within its bounds.")
+    raise _Unfollowable("no number is within its bounds")
 
 
 def _within(schema: Schema, number: float) -> bool:
