@@ -32,7 +32,7 @@ def main() -> None:
     _require_docker()
     emulator = _running_emulator(home)
     template = _build(home / "start-api")
-    work = _fresh(home / "start-api" / "work")
+    work = _fresh(home / "start-api" / "run")
     variables = work / "variables.json"
     variables.write_text(json.dumps(_variables(Stack(emulator.url).outputs(), endpoint_for_containers(emulator.port))))
     access = load(home / "gateway.json", f"http://127.0.0.1:{options.port}/api/v1")
