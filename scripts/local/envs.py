@@ -77,7 +77,9 @@ def paths(*folders: str) -> str:
 
 def execute(name: str, arguments: Iterable[str], extra: Mapping[str, str] | None = None) -> None:
     """Become that environment's Python."""
-    env = user_environment() | {"PYTHONPATH": paths("layers/gateway", "scripts")} | dict(extra or {})
+    # Bytecode beside the sources would be deployed with them.
+    ours = {"PYTHONPATH": paths("layers/gateway", "scripts"), "PYTHONPYCACHEPREFIX": str(ROOT / ".local" / "pycache")}
+    env = user_environment() | ours | dict(extra or {})
     sys.stdout.flush()
     os.execve(python(name), [str(python(name)), *arguments], env)  # noqa: S606 - no shell is wanted
 
