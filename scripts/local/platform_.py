@@ -122,6 +122,8 @@ class Platform:
         return True
 
     def _put_provider_keys(self) -> bool:
+        for name in providers.own(self.environment):
+            self.say(f"{name} is a gateway's own, for its clients: not taken.")
         changes = providers.put(self.client("secretsmanager"), self.outputs["ProvidersSecret"], self.environment)
         for change in changes:
             self.say(f"{change}.")
