@@ -76,7 +76,8 @@ def install_node_packages() -> Path:
     """The packages, installed once."""
     home = envs.ROOT / ".local" / "node"
     if not (home / "installed").exists() or (home / "installed").read_text() != str(NODE_PACKAGES):
-        command = ["npm", "install", "--prefix", str(home), "--no-audit", "--no-fund", *NODE_PACKAGES]
+        quick_to_fail = ["--no-audit", "--no-fund", "--fetch-retries=1", "--fetch-retry-maxtimeout=5000"]
+        command = ["npm", "install", "--prefix", str(home), *quick_to_fail, *NODE_PACKAGES]
         home.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
