@@ -206,3 +206,11 @@ def _within(seconds: float, condition: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def running(home: Path) -> Emulator:
+    """The one that runs in this folder, for scripts that need it and do not start it."""
+    emulator = Emulator(home, last_port(home))
+    if not emulator.is_running():
+        raise Failure("The gateway does not run on this machine: start it with scripts/start --detach")
+    return emulator

@@ -12,7 +12,7 @@ from pathlib import Path
 from local import aws, build, console, envs
 from local.access import curl, load
 from local.console import Failure, say, step
-from local.emulator import Emulator
+from local.emulator import Emulator, running
 from local.forward import endpoint_for_containers
 from local.stack import Stack
 from local.start import port
@@ -30,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     home = options.home.resolve()
     _require_docker()
-    emulator = _running_emulator(home)
+    emulator = running(home)
     template = _build(home / "start-api")
     work = _fresh(home / "start-api" / "run")
     variables = work / "variables.json"
@@ -55,16 +55,6 @@ def _require_docker() -> None:
         answers = False
     if not answers:
         raise Failure("sam local needs Docker, and no Docker engine answers: start it, then run this again.")
-
-
-def _running_emulator(home: Path) -> Emulator:
-    try:
-        emulator = Emulator(home, json.loads((home / "emulator.json").read_text())["port"])
-    except (OSError, ValueError, KeyError):
-        emulator = None
-    if not emulator or not emulator.is_running():
-        raise Failure("The local platform, whose tables the functions use, does not run: scripts/start --detach")
-    return emulator
 
 
 def _build(folder: Path) -> Path:

@@ -1,7 +1,6 @@
 """Which gateway an operator's script works on: the one on this machine, or a stack on AWS."""
 
 import argparse
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import aws
 from local.console import Failure
+from local.emulator import running
 from local.stack import NAME
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,13 +60,11 @@ def find(arguments: argparse.Namespace) -> Target:
 
 
 def _local(home: Path) -> Target:
+    endpoint = running(home).url
     try:
-        endpoint = f"http://127.0.0.1:{json.loads((home / 'emulator.json').read_text())['port']}"
         return Target(None, endpoint, NAME, _outputs(aws.client("cloudformation", endpoint), NAME))
-    except (OSError, ValueError, KeyError, BotoCoreError, ClientError):
-        raise Failure(
-            "The gateway does not run on this machine: start it with scripts/start, or name a --stack."
-        ) from None
+    except (BotoCoreError, ClientError):
+        raise Failure("The gateway on this machine is not deployed: scripts/start mends it.") from None
 
 
 def _outputs(cloudformation: Any, stack: str) -> dict[str, str]:
