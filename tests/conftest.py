@@ -17,6 +17,7 @@ ENVIRONMENT = {
     "KEYS_TABLE": "keys",
     "REQUESTS_TABLE": "requests",
     "PROVIDERS_SECRET": "gateway/providers",
+    "MODELS_PARAMETER": "/gateway/models",
     "POWERTOOLS_SERVICE_NAME": "gateway",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "testing",
@@ -57,11 +58,13 @@ def lambda_context() -> LambdaContext:
 def clean_caches() -> Iterator[None]:
     """An instance remembers keys, secrets, health and its clients; a test must not know of the one before it."""
     yield
-    from gateway import credentials, dynamodb, health, keys, settings
+    from gateway import credentials, dynamodb, health, keys, registry_source, settings
 
     keys._cache.clear()
     credentials._cache = None
     credentials.client.cache_clear()
+    registry_source._cache = None
+    registry_source.client.cache_clear()
     health._cache = None
     dynamodb.client.cache_clear()
     settings.settings.cache_clear()

@@ -5,7 +5,7 @@ from typing import Any
 from gateway import keys, models
 from gateway.credentials import provider_secrets
 from gateway.http import Event, Response, api_handler, bearer_token, json_response
-from gateway.registry import registry
+from gateway.registry_source import registry
 
 
 @api_handler

@@ -12,7 +12,7 @@ MODELS = ROOT / "layers" / "gateway" / "gateway" / "models.json"
 def variables() -> list[str]:
     """Every variable that models.json names for a provider."""
     providers = json.loads(MODELS.read_text())["providers"].values()
-    names = {provider.get(field) for provider in providers for field in ("api_key", "base_url_override")}
+    names = {provider.get(field) for provider in providers for field in ("api_key", "base_url_override", "region")}
     return sorted(name for name in names if name)
 
 

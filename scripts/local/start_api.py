@@ -88,8 +88,10 @@ def _variables(outputs: dict[str, str], endpoint: str) -> dict[str, dict[str, st
             "KEYS_TABLE": outputs["KeysTable"],
             "REQUESTS_TABLE": outputs["RequestsTable"],
             "PROVIDERS_SECRET": outputs["ProvidersSecret"],
+            "MODELS_PARAMETER": outputs["ModelsParameter"],
             "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": endpoint,
+            "AWS_ENDPOINT_URL_SSM": endpoint,
         }
     }
 

@@ -1,6 +1,7 @@
 """A deployed gateway for every test: tables as template.yaml declares them, its secret, the key of events/, its log."""
 
 import copy
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -60,10 +61,24 @@ def _deploy(db: "DynamoDBClient", secretsmanager: "SecretsManagerClient") -> Non
     item = keys.new_item(KEY_ID, "events", ["inference"], keys.hash_secret(KEY_SECRET), time.time())
     db.put_item(TableName=ENVIRONMENT["KEYS_TABLE"], Item=dynamodb.to_item(item))
     secretsmanager.create_secret(Name=ENVIRONMENT["PROVIDERS_SECRET"], SecretString="{}")
+    boto3.client("ssm").put_parameter(Name=ENVIRONMENT["MODELS_PARAMETER"], Value="{}", Type="String")
 
 
 def _backend(service: str) -> Any:
     return get_backend(service)[DEFAULT_ACCOUNT_ID]["us-east-1"]  # type: ignore[call-overload]
+
+
+@pytest.fixture
+def override(gateway: Gateway) -> Iterator[Callable[[Any], None]]:
+    """Write the models of the operator's own: data, or a text as it is."""
+    ssm = boto3.client("ssm")
+
+    def put(value: Any) -> None:
+        text = value if isinstance(value, str) else json.dumps(value)
+        ssm.put_parameter(Name=ENVIRONMENT["MODELS_PARAMETER"], Value=text, Type="String", Overwrite=True)
+
+    yield put
+    put("{}")
 
 
 @pytest.fixture

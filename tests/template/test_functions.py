@@ -13,17 +13,26 @@ KEYS, REQUESTS, SECRET = (
     "RequestsTable.Arn",
     "arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:AWS::StackName/providers-??????",
 )
-READ_KEY, WRITE_ROW, READ_SECRET = (
+PARAMETER = "arn:AWS::Partition:ssm:AWS::Region:AWS::AccountId:parameter/AWS::StackName/models"
+BEDROCK = {
+    "arn:AWS::Partition:bedrock:*::foundation-model/*",
+    "arn:AWS::Partition:bedrock:*:AWS::AccountId:inference-profile/*",
+    "arn:AWS::Partition:bedrock:*:AWS::AccountId:application-inference-profile/*",
+}
+READ_KEY, WRITE_ROW, READ_SECRET, READ_MODELS = (
     ("dynamodb:GetItem", KEYS),
     ("dynamodb:PutItem", REQUESTS),
     ("secretsmanager:GetSecretValue", SECRET),
+    ("ssm:GetParameter", PARAMETER),
 )
+INVOKE = {("bedrock:InvokeModel", resource) for resource in BEDROCK}
 GRANTS = {
     "HealthFunction": {READ_KEY, ("dynamodb:GetItem", REQUESTS)},
-    "ListModelsFunction": {READ_KEY, READ_SECRET},
-    "GetModelFunction": {READ_KEY, READ_SECRET},
-    "ChatCompletionsFunction": {READ_KEY, WRITE_ROW, READ_SECRET},
-    "CompletionsFunction": {READ_KEY, WRITE_ROW, READ_SECRET},
+    "ListModelsFunction": {READ_KEY, READ_SECRET, READ_MODELS},
+    "GetModelFunction": {READ_KEY, READ_SECRET, READ_MODELS},
+    "ChatCompletionsFunction": {READ_KEY, WRITE_ROW, READ_SECRET, READ_MODELS, *INVOKE},
+    "CompletionsFunction": {READ_KEY, WRITE_ROW, READ_SECRET, READ_MODELS, *INVOKE},
+    "EmbeddingsFunction": {READ_KEY, WRITE_ROW, READ_SECRET, READ_MODELS, *INVOKE},
     "UnknownRouteFunction": set(),
 }
 """All that each function may do: exact actions on exact things."""
@@ -70,8 +79,8 @@ def test_a_function_may_do_exactly_what_it_needs(deployed: Json, function: str) 
     assert set(role["ManagedPolicyArns"]) == MANAGED
 
 
-def test_no_policy_has_a_wildcard_but_the_secrets_own_suffix() -> None:
-    for action, resource in set().union(*GRANTS.values()):
+def test_no_policy_has_a_wildcard_but_the_secrets_own_suffix_and_the_models_of_bedrock() -> None:
+    for action, resource in set().union(*GRANTS.values()) - INVOKE:
         assert "*" not in action + resource
         assert "?" not in action + resource.removesuffix("-??????")
 
@@ -123,6 +132,7 @@ def test_every_setting_is_declared_for_all_functions(written: Json) -> None:
     # What is declared beyond them is read by libraries.
     assert {name for name in declared if name not in asked} == {
         "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        "AWS_ENDPOINT_URL_SSM",
     }  # fmt: skip
 
 

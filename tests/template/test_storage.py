@@ -49,6 +49,13 @@ def test_the_secret_is_named_by_the_stack_and_starts_empty(deployed: Json) -> No
     assert secret["SecretString"] == "{}"
 
 
+def test_the_override_of_the_models_is_named_by_the_stack_starts_empty_and_may_grow(deployed: Json) -> None:
+    parameter = properties(deployed, "ModelsParameter")
+    assert resolve(parameter["Name"], {"AWS::StackName": "gw"}) == "/gw/models"
+    assert (parameter["Type"], parameter["Value"]) == ("String", "{}")
+    assert parameter["Tier"] == "Intelligent-Tiering"
+
+
 def test_outputs_tell_a_client_and_an_operator_where_everything_is(deployed: Json) -> None:
     known = {"AWS::Region": "eu-west-1", "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": "gw", "Stage": "prod"}
     outputs: dict[str, Any] = {name: resolve(o["Value"], known) for name, o in deployed["Outputs"].items()}
@@ -58,6 +65,7 @@ def test_outputs_tell_a_client_and_an_operator_where_everything_is(deployed: Jso
         "KeysTable": "KeysTable",
         "RequestsTable": "RequestsTable",
         "ProvidersSecret": "gw/providers",
+        "ModelsParameter": "ModelsParameter",
         "LogGroup": "LogGroup",
     }
 

@@ -1,37 +1,91 @@
-"""The registry is data, and says where it is wrong; a provider is configured by the entries of a secret."""
+"""The registry is data: who serves a model, in which order, and whether they are configured."""
 
-import copy
+import time
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from gateway.errors import ModelNotFound
-from gateway.models import describe, list_models
-from gateway.providers import ADAPTERS, adapter
-from gateway.registry import Deployment, Endpoint, Provider, Registry, registry
+from gateway.models import list_models
+from gateway.providers import adapter
+from gateway.registry import ADAPTERS, Deployment, Endpoint, Provider, Registry
+from gateway.registry_source import build, shipped
 from tests.unit.builders import caught_from
+from tests.unit.registries import DATA, model, problem, with_models
 
-DATA: dict[str, Any] = {
-    "updated": "2026-01-02",
-    "providers": {
-        "one": {"adapter": "local", "keyless": True},
-        "two": {"adapter": "openai_compatible", "base_url": "https://two.example/v1", "api_key": "TWO_KEY"},
-    },
-    "models": {
-        "a": {
-            "deployments": [{"provider": "two", "model": "x"}, {"provider": "one", "model": "y", "drop_params": True}]
-        },
-        "b": {"deployments": [{"provider": "two", "model": "z"}, {"provider": "two", "model": "x"}]},
-    },
-}
 HOSTED = Provider("p", "openai_compatible", "https://p.example/v1/", "P_KEY", "P_URL")
 OWN = Provider("p", "openai_compatible", None, "P_KEY", "P_URL", keyless=True)
 LOCAL = Provider("p", "local", keyless=True)
+AWS = Provider("p", "bedrock", region="P_REGION", keyless=True)
 
 
-def test_a_model_s_deployments_keep_their_order() -> None:
-    deployments = Registry(DATA).model("a").deployments
-    assert [(d.name, d.drop_params) for d in deployments] == [("two/x", False), ("one/y", True)]
+def asked(registry: Registry, name: str) -> list[str]:
+    return [deployment.model for deployment in registry.candidates(registry.model(name))]
+
+
+# What is read.
+
+
+def test_a_deployment_is_all_that_its_entry_says() -> None:
+    first, second = sorted(Registry(DATA).model("a").deployments, key=lambda deployment: -deployment.priority)
+    assert (first.name, first.weight, first.priority, first.timeout) == ("two/x", Decimal("2.5"), 1, 20.0)
+    assert (first.context_window, first.max_output_tokens, first.reasoning) == (128000, 4096, "effort")
+    assert first.capabilities == frozenset({"chat", "tools"})
+    assert first.drop_params == ("seed",)
+    assert first.unsupported == {"n", "logit_bias", "reasoning_effort"}
+    assert first.price is not None
+    assert first.price.cards[0].rates.cache_read == Decimal("0.25")
+    assert (second.name, second.weight, second.priority) == ("one/y", Decimal(1), 0)
+    assert second.drop_params is True
+    assert (second.capabilities, second.price, second.timeout, second.dimensions) == (None, None, None, None)
+
+
+def test_a_provider_is_all_that_its_entry_says() -> None:
+    assert Registry(DATA).providers["two"] == Provider(
+        "two",
+        "openai_compatible",
+        "https://two.example/v1",
+        "TWO_KEY",
+        "TWO_URL",
+        key_header="api-key",
+        rename={"seed": "random_seed"},
+        unsupported=frozenset({"logit_bias"}),
+        developer_role=False,
+    )
+
+
+def test_deployments_are_asked_by_their_priority_and_then_in_their_order() -> None:
+    data = with_models(m=model("x", "y", "z"))
+    data["models"]["m"]["deployments"][0]["priority"] = 1
+    assert [deployment.model for deployment in Registry(data).model("m").deployments] == ["y", "z", "x"]
+
+
+def test_numbers_are_taken_by_their_digits() -> None:
+    deployment = Registry(with_models(m=model("x", weight=0.1, price={"input": 0.1}))).model("m").deployments[0]
+    assert deployment.weight == Decimal("0.1")
+    assert deployment.price is not None
+    assert deployment.price.cards[0].rates.input == Decimal("0.1")
+
+
+def test_a_price_of_its_own_counts_before_the_list_price() -> None:
+    prices = {"one/x": Registry(with_models(m=model("x", price={"input": 9}))).model("m").deployments[0].price}
+    own, listed, none = Registry(
+        with_models(a=model("x", price={"input": 1}), b=model("x"), c=model("y")),
+        {name: price for name, price in prices.items() if price},
+    ).models.values()
+    assert own.deployments[0].price != listed.deployments[0].price == prices["one/x"]
+    assert none.deployments[0].price is None
+
+
+def test_what_only_a_capability_can_do_is_unsupported_without_it() -> None:
+    unsupported = Registry(with_models(m=model("x", capabilities=["chat"]))).model("m").deployments[0].unsupported
+    assert {"tools", "tool_choice", "functions", "function_call", "reasoning_effort"} == unsupported
+    assert not Registry(with_models(m=model("x"))).model("m").deployments[0].unsupported
+
+
+def test_the_day_of_the_list_is_when_its_models_were_made() -> None:
+    assert {m["created"] for m in list_models(Registry(DATA), {})["data"]} == {1767312000}
 
 
 @pytest.mark.parametrize("model_id", ["c", "", "A", "a/", "x" * 100_000])
@@ -41,28 +95,93 @@ def test_an_unknown_model_is_not_found(model_id: str) -> None:
     assert len(error.message) < 300
 
 
-@pytest.mark.parametrize(
-    ("place", "value", "message"),
-    [
-        (("models", "a"), {}, "models.a.deployments: needs at least one"),
-        (("models", "a", "deployments"), [], "models.a.deployments: needs at least one"),
-        (("models", "a", "deployments", 1), {"model": "x"}, r"models.a.deployments\[1\].provider: there is no"),
-        (("models", "a", "deployments", 0, "provider"), "three", r"models.a.deployments\[0\].provider: .* 'three'"),
-        (("models", "a", "deployments", 0, "typo"), 1, r"models.a.deployments\[0\]: .*'typo'"),
-        (("models", "a", "deployments", 0), {"provider": "one"}, r"models.a.deployments\[0\]: .*'model'"),
-        (("providers", "two", "typo"), 1, "providers.two: .*'typo'"),
-        (("providers", "two"), {}, "providers.two: .*'adapter'"),
-        (("updated",), "soon", "soon"),
-    ],
-)
-def test_wrong_data_is_refused_naming_the_place(place: tuple[Any, ...], value: Any, message: str) -> None:
-    data = copy.deepcopy(DATA)
-    target: Any = data
-    for part in place[:-1]:
-        target = target[part]
-    target[place[-1]] = value
-    with pytest.raises(ValueError, match=message):
-        Registry(data)
+def test_a_deployment_is_called_by_its_provider_and_model() -> None:
+    assert Deployment(HOSTED, "openai/gpt-oss-120b").name == "p/openai/gpt-oss-120b"
+
+
+# Fallbacks.
+
+
+def test_fallbacks_are_asked_after_a_model_s_own_deployments_each_with_its_own() -> None:
+    models = {
+        "a": model("a1", "a2", fallbacks=("b", "d")),
+        "b": model("b1", fallbacks=("c",)),
+        "c": model("c1"),
+        "d": model("d1"),
+    }
+    registry = Registry(with_models(**models))
+    assert asked(registry, "a") == ["a1", "a2", "b1", "c1", "d1"]
+    assert asked(registry, "b") == ["b1", "c1"]
+    assert asked(registry, "d") == ["d1"]
+
+
+def test_a_diamond_of_fallbacks_asks_each_deployment_once() -> None:
+    models = {
+        "a": model("a1", fallbacks=("b", "c")),
+        "b": model("b1", fallbacks=("d",)),
+        "c": model("c1", fallbacks=("d",)),
+        "d": model("d1"),
+    }
+    assert asked(Registry(with_models(**models)), "a") == ["a1", "b1", "d1", "c1"]
+
+
+def test_a_deployment_of_two_models_is_asked_once_as_the_first_of_them_says() -> None:
+    models = {"a": model("x", fallbacks=("b",), priority=1, timeout=5), "b": model("x", "y")}
+    registry = Registry(with_models(**models))
+    assert asked(registry, "a") == ["x", "y"]
+    assert registry.candidates(registry.model("a"))[0].timeout == 5
+
+
+def test_a_circle_is_told_in_its_order() -> None:
+    models = {"a": model("x", fallbacks=("b",)), "b": model("x", fallbacks=("c",)), "c": model("x", fallbacks=("a",))}
+    found = problem(with_models(start=model("x", fallbacks=("a",)), **models))
+    circles = ["a → b → c → a", "b → c → a → b", "c → a → b → c"]
+    assert found in [f"models.{circle[0]}.fallbacks: go in a circle: {circle}" for circle in circles]
+
+
+def test_fallbacks_that_meet_again_and_again_are_followed_once() -> None:
+    """Each of 60 models falls back to two, and each two to the same next: 2^30 ways to the last."""
+    models: dict[str, Any] = {}
+    for step in range(30):
+        ahead = (f"a{step + 1}", f"b{step + 1}") if step < 29 else ()
+        models |= {f"{side}{step}": model(f"{side}{step}", fallbacks=ahead) for side in "ab"}
+    started = time.perf_counter()
+    assert len(asked(Registry(with_models(**models)), "a0")) == 59
+    assert time.perf_counter() - started < 1
+
+
+def test_a_chain_of_fallbacks_may_be_longer_than_python_s_stack() -> None:
+    models = {f"m{step}": model(f"m{step}", fallbacks=(f"m{step + 1}",)) for step in range(5000)}
+    registry = Registry(with_models(**models, m5000=model("last")))
+    assert asked(registry, "m0")[-1] == "last"
+    found = problem(with_models(**models, m5000=model("last", fallbacks=("m0",))))
+    assert "go in a circle" in found
+
+
+# What ships.
+
+
+def test_the_registry_that_ships_is_whole() -> None:
+    registry = build()
+    assert {provider.adapter for provider in registry.providers.values()} <= set(ADAPTERS)
+    assert {d.provider.adapter for m in registry.models.values() for d in m.deployments} == set(ADAPTERS)
+    for name in ADAPTERS:
+        assert callable(adapter(name).complete)
+        assert callable(adapter(name).embed)
+
+
+def test_every_provider_that_ships_serves_a_model() -> None:
+    used = {d.provider.name for m in build().models.values() for d in m.deployments}
+    assert used == set(shipped()["providers"])
+
+
+def test_the_local_provider_stands_in_for_no_real_model() -> None:
+    local = [m.id for m in build().models.values() for d in m.deployments if d.provider.adapter == "local"]
+    assert local
+    assert all(model_id.startswith("local/") for model_id in local)
+
+
+# Providers.
 
 
 @pytest.mark.parametrize(
@@ -77,6 +196,8 @@ def test_wrong_data_is_refused_naming_the_place(place: tuple[Any, ...], value: A
         (OWN, {"P_URL": "http://own/v1"}, Endpoint("http://own/v1", None)),
         (OWN, {"P_URL": "http://own/v1", "P_KEY": "k"}, Endpoint("http://own/v1", "k")),
         (LOCAL, {}, Endpoint("", None)),
+        (AWS, {}, None),
+        (AWS, {"P_REGION": "eu-west-1"}, Endpoint("", None, "eu-west-1")),
     ],
 )
 def test_a_provider_is_configured_by_its_secrets(
@@ -88,40 +209,3 @@ def test_a_provider_is_configured_by_its_secrets(
 def test_an_endpoint_never_shows_its_key() -> None:
     endpoint = Endpoint("https://p.example", "sk-secret")
     assert "sk-secret" not in f"{endpoint!r} {endpoint} {[endpoint]}"
-
-
-def test_the_registry_that_ships_is_whole() -> None:
-    shipped = registry()
-    assert {provider.adapter for provider in shipped.providers.values()} <= set(ADAPTERS)
-    assert {d.provider.adapter for m in shipped.models.values() for d in m.deployments} == set(ADAPTERS)
-    for name in ADAPTERS:
-        assert callable(adapter(name).complete)
-        assert isinstance(adapter(name).PASSES_UNKNOWN_FIELDS, bool)
-
-
-def test_the_local_provider_stands_in_for_no_real_model() -> None:
-    local = [(m.id, d) for m in registry().models.values() for d in m.deployments if d.provider.adapter == "local"]
-    assert local
-    assert all(model_id.startswith("local/") for model_id, _ in local)
-
-
-def test_a_deployment_is_called_by_its_provider_and_model() -> None:
-    assert Deployment(HOSTED, "openai/gpt-oss-120b").name == "p/openai/gpt-oss-120b"
-
-
-def test_models_are_listed_as_openai_does_and_say_whether_they_can_be_used() -> None:
-    listed = list_models(Registry(DATA), {})
-    assert listed["object"] == "list"
-    assert [(m["id"], m["object"], m["owned_by"], m["configured"]) for m in listed["data"]] == [
-        ("a", "model", "two, one", True),
-        ("b", "model", "two", False),
-    ]
-    assert describe(Registry(DATA).model("b"), Registry(DATA), {"TWO_KEY": "k"})["configured"] is True
-    assert {m["created"] for m in listed["data"]} == {1767312000}
-
-
-@pytest.mark.parametrize("name", ["updated", "providers", "models"])
-def test_a_registry_without_a_whole_part_says_which(name: str) -> None:
-    data = {key: value for key, value in DATA.items() if key != name}
-    with pytest.raises(ValueError, match=f"^{name}: is missing$"):
-        Registry(data)

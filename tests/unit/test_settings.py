@@ -15,6 +15,7 @@ ENV = {
     "KEYS_TABLE": "keys",
     "REQUESTS_TABLE": "requests",
     "PROVIDERS_SECRET": "gateway/providers",
+    "MODELS_PARAMETER": "/gateway/models",
 }
 
 
@@ -28,6 +29,7 @@ def test_reads_every_setting() -> None:
         keys_table="keys",
         requests_table="requests",
         providers_secret="gateway/providers",
+        models_parameter="/gateway/models",
     )
 
 

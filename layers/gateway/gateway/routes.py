@@ -9,6 +9,7 @@ ROUTES = {
     "/models/{model+}": ["GET"],
     "/chat/completions": ["POST"],
     "/completions": ["POST"],
+    "/embeddings": ["POST"],
 }
 """Paths under PREFIX and their methods, as template.yaml declares them (a test compares the two)."""
 

@@ -19,6 +19,7 @@ class Settings:
         request_retention_days: how long a row of the Requests table lives.
         keys_table, requests_table: names of the DynamoDB tables.
         providers_secret: name of the Secrets Manager secret with the providers' keys.
+        models_parameter: name of the SSM parameter that overrides models.json.
     """
 
     stage: str
@@ -29,6 +30,7 @@ class Settings:
     keys_table: str
     requests_table: str
     providers_secret: str
+    models_parameter: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -46,6 +48,7 @@ class Settings:
             keys_table=_text(env, "KEYS_TABLE"),
             requests_table=_text(env, "REQUESTS_TABLE"),
             providers_secret=_text(env, "PROVIDERS_SECRET"),
+            models_parameter=_text(env, "MODELS_PARAMETER"),
         )
 
 

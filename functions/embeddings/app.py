@@ -1,0 +1,14 @@
+"""POST /api/v1/embeddings: vectors of texts, in OpenAI's format."""
+
+from typing import Any
+
+from gateway import keys, pipeline
+from gateway.body import parse_body
+from gateway.embeddings import EmbeddingRequest
+from gateway.http import Event, Response, api_handler, bearer_token
+
+
+@api_handler
+def lambda_handler(event: Event, context: Any) -> Response:
+    key = keys.authenticate(bearer_token(event), "inference")
+    return pipeline.embed(key, parse_body(event, EmbeddingRequest))
