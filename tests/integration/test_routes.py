@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway import __version__, routes
-from gateway.registry import registry
+from gateway.registry_source import registry
 from tests.conftest import EVENTS, LambdaContext, load_event
 from tests.integration.harness import KEY, KEY_ID, Gateway, event_with, with_header
 
@@ -21,6 +21,7 @@ CASES: dict[str, tuple[str, int, str | None]] = {
     "chat_completions_tools": ("chat_completions", 200, None),
     "completions_chat": ("completions", 200, None),
     "completions_prompt": ("completions", 200, None),
+    "embeddings": ("embeddings", 200, None),
     "unknown_route": ("unknown_route", 404, "unknown_route"),
     "error_unsupported_endpoint": ("unknown_route", 404, "unsupported_endpoint"),
     "error_wrong_method": ("unknown_route", 405, "method_not_allowed"),
@@ -30,6 +31,7 @@ CASES: dict[str, tuple[str, int, str | None]] = {
     "error_not_json": ("chat_completions", 400, None),
     "error_json_array": ("chat_completions", 400, None),
     "error_invalid_utf8": ("chat_completions", 400, None),
+    "error_embeddings_of_a_chat_model": ("embeddings", 400, None),
 }
 """What becomes of each of events/: the function it goes to, the status and the error's code."""
 
@@ -65,15 +67,23 @@ def test_an_event_is_what_api_gateway_sends(name: str) -> None:
 
 # Models.
 
+FIELDS_OF_A_MODEL = (
+    "id", "object", "created", "owned_by", "configured", "capabilities", "context_window", "max_output_tokens",
+    "deployments",
+)  # fmt: skip
+
 
 def test_models_are_listed_with_what_is_configured(gateway: Gateway) -> None:
     gateway.set_secret(MISTRAL_API_KEY="sk-m")
     listed = gateway.send("list_models").json
     assert listed["object"] == "list"
     assert [model["id"] for model in listed["data"]] == list(registry().models)
-    configured = {model["owned_by"] for model in listed["data"] if model["configured"]}
+    configured = {d["provider"] for model in listed["data"] for d in model["deployments"] if d["configured"]}
     assert configured == {"local", "mistral"}
-    assert {tuple(model) for model in listed["data"]} == {("id", "object", "created", "owned_by", "configured")}
+    assert {model["id"] for model in listed["data"] if model["configured"]} == {
+        model["id"] for model in listed["data"] if any(d["configured"] for d in model["deployments"])
+    }
+    assert {tuple(model) for model in listed["data"]} == {FIELDS_OF_A_MODEL}
 
 
 @pytest.mark.parametrize("model", ["openai%2Fgpt-4o", "openai/gpt-4o", "openai%2fgpt-4o"])
@@ -136,6 +146,23 @@ def test_completions_answers_messages_and_a_prompt_each_in_its_own_format(gatewa
     legacy = gateway.send("completions", "completions_prompt").json
     assert legacy["object"] == "text_completion"
     assert legacy["choices"][0]["text"].startswith("You said: Say hello")
+
+
+def test_embeddings_are_vectors_of_the_texts_in_the_encoding_that_was_asked_for(gateway: Gateway) -> None:
+    answer = gateway.send("embeddings")
+    assert (answer.json["object"], answer.json["model"]) == ("list", "local/embeddings")
+    assert [(item["index"], type(item["embedding"])) for item in answer.json["data"]] == [(0, str), (1, str)]
+    assert answer.headers["x-gateway-provider"] == "local"
+    assert gateway.row()["endpoint"] == "/api/v1/embeddings"
+
+
+def test_a_chat_model_makes_no_embeddings_and_the_reverse(gateway: Gateway) -> None:
+    for answer in (
+        gateway.send("embeddings", "error_embeddings_of_a_chat_model"),
+        gateway.chat(model="local/embeddings"),
+    ):
+        assert (answer.status, answer.error["param"]) == (400, "model")
+        assert "embeddings" in answer.error["message"]
 
 
 # What is not there.

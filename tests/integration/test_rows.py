@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway import pipeline, registry, request_log
+from gateway import pipeline, registry_source, request_log
 from gateway.providers import local
 from gateway.registry import Registry
 from tests.conftest import EVENTS, load_event
@@ -15,7 +15,7 @@ from tests.integration.harness import KEY_ID, Gateway, event_with
 
 ALWAYS = {
     "owner", "request_id", "created_at", "endpoint", "model", "status", "stream", "latency_ms", "provider_ms",
-    "attempts", "expires_at",
+    "attempts", "expires_at", "cost_usd",
 }  # fmt: skip
 
 
@@ -28,7 +28,7 @@ def break_adapter(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None
 
 def use_registry(monkeypatch: pytest.MonkeyPatch, **local_chat: Any) -> None:
     """A registry with only local/chat, its deployment changed."""
-    data = json.loads(registry.MODELS_FILE.read_text(encoding="utf-8"))
+    data = json.loads(registry_source.MODELS_FILE.read_text(encoding="utf-8"))
     data["models"] = {"local/chat": {"deployments": [{"provider": "local", "model": "chat", **local_chat}]}}
     monkeypatch.setattr(pipeline, "registry", lambda: Registry(data))
 
@@ -108,7 +108,7 @@ def test_an_unknown_field_is_refused_where_it_cannot_be_expressed(
 def test_an_unknown_field_is_dropped_and_listed_where_the_model_says_so(gateway: Gateway) -> None:
     answer = gateway.chat(top_k=5, min_p=0.1)
     assert answer.status == 200
-    assert answer.headers["x-gateway-dropped-params"] == "min_p, top_k"
+    assert answer.headers["x-gateway-dropped-params"] == "top_k, min_p"
 
 
 def test_an_answer_too_large_for_lambda_leaves_a_row_with_its_tokens(

@@ -48,7 +48,7 @@ def fail(client: Any, fault: Fault) -> None:
 
 def configured(gateway: Gateway) -> set[str]:
     models = gateway.send("list_models").json["data"]
-    return {model["owned_by"] for model in models if model["configured"]} - {"local"}
+    return {d["provider"] for model in models for d in model["deployments"] if d["configured"]} - {"local"}
 
 
 def test_the_secret_is_read_once_a_minute(gateway: Gateway, client: Any, later: Later) -> None:

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
@@ -76,6 +77,7 @@ def test_a_lost_row_can_be_put_in_later(gateway: Gateway) -> None:
     lost = gateway.send("chat_completions").line("CRITICAL")["row"]
     gateway.recover("PutItem", broken)
     expires_at = lost.pop("expires_at")
+    lost["cost_usd"] = Decimal(lost["cost_usd"])
     request_log.write(request_log.RequestRow(**lost))
     assert gateway.row() == lost | {"expires_at": expires_at}
 

@@ -8,13 +8,17 @@ from typing_extensions import get_type_hints, is_typeddict
 
 SCALARS: dict[Any, Any] = {str: "text", int: 1, float: 0.5, bool: True, object: {"any": ["thing", 1]}, NoneType: None}
 
+ADDRESSES = ["https://example.com/cat.png", "data:image/png;base64,AAAA"]
+
 
 def examples(kind: Any) -> list[Any]:
     """At least one value of every form that a type allows."""
     if kind in SCALARS:
         return [SCALARS[kind]]
     if is_typeddict(kind):
-        return _objects({name: examples(hint) for name, hint in get_type_hints(kind).items()})
+        return _objects(
+            {name: ADDRESSES if name == "url" else examples(hint) for name, hint in get_type_hints(kind).items()}
+        )
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Literal:
         return list(parts)

@@ -1,6 +1,7 @@
 """What the gateway answers, local model to response, is what OpenAI's client knows."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ from gateway import legacy, pipeline
 from gateway.deadline import Deadline
 from gateway.errors import ResponseTooLarge, UpstreamError
 from gateway.providers import local, openai_compatible
-from gateway.providers.base import Answer, HttpResponse, Usage
+from gateway.providers.base import Answer, HttpResponse
 from gateway.registry import Deployment, Endpoint, Provider
 from gateway.schemas import ChatCompletionRequest, LegacyCompletionRequest
+from gateway.usage import Usage
 from tests.unit.builders import HELLO, caught_from, request
 
 DEPLOYMENT = Deployment(Provider("local", "local", keyless=True), "chat")
@@ -23,7 +25,7 @@ DEPLOYMENT = Deployment(Provider("local", "local", keyless=True), "chat")
 
 def rendered(read: ChatCompletionRequest, old: LegacyCompletionRequest | None = None) -> dict[str, Any]:
     answer = local.complete(read, DEPLOYMENT, Endpoint("", None), Deadline(2.0, clock=lambda: 1.0))
-    return pipeline.render(answer, read, old)
+    return pipeline.render(answer, read, old, Decimal("0.000120"))
 
 
 def events(response: dict[str, Any]) -> list[Any]:
@@ -63,10 +65,10 @@ def test_an_answer_larger_than_lambda_returns_is_refused_by_its_escaped_size() -
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
         return Answer({"choices": [choice]}, Usage(), "m")
 
-    assert pipeline.render(answer("x" * 5_400_000), request(), None)["statusCode"] == 200
-    assert pipeline.render(answer('"' * 1_300_000), request(), None)["statusCode"] == 200
-    caught_from(lambda: pipeline.render(answer("x" * 5_500_000), request(), None), ResponseTooLarge)
-    caught_from(lambda: pipeline.render(answer('"' * 1_400_000), request(), None), ResponseTooLarge)
+    assert pipeline.render(answer("x" * 5_400_000), request(), None, None)["statusCode"] == 200
+    assert pipeline.render(answer('"' * 1_300_000), request(), None, None)["statusCode"] == 200
+    caught_from(lambda: pipeline.render(answer("x" * 5_500_000), request(), None, None), ResponseTooLarge)
+    caught_from(lambda: pipeline.render(answer('"' * 1_400_000), request(), None, None), ResponseTooLarge)
 
 
 def test_a_chat_on_the_old_route_is_still_a_chat() -> None:
@@ -109,4 +111,4 @@ def test_whatever_a_provider_answers_is_rendered_or_its_own_fault(
         answer = openai_compatible.from_response(HttpResponse(200, {}, json.dumps(body).encode()), DEPLOYMENT)
     except UpstreamError:
         return
-    assert pipeline.render(answer, read, prompt)["statusCode"] == 200
+    assert pipeline.render(answer, read, prompt, None)["statusCode"] == 200

@@ -79,7 +79,7 @@ def call(**fields: Any) -> dict[str, Any]:
         (with_part({"type": "image_url", "image_url": "https://…"}), "messages[0].content[0].image_url", OBJECT),
         (with_part({"type": "image_url", "image_url": {}}), "messages[0].content[0].image_url.url", REQUIRED),
         (
-            with_part({"type": "image_url", "image_url": {"url": "u", "detail": "huge"}}),
+            with_part({"type": "image_url", "image_url": {"url": "https://u", "detail": "huge"}}),
             "messages[0].content[0].image_url.detail",
             "must be 'auto', 'low', 'high' or 'original'",
         ),
@@ -211,3 +211,67 @@ def test_the_output_cap_has_two_names() -> None:
     assert request(max_tokens=7).output_cap == 7
     assert request(max_completion_tokens=8).output_cap == 8
     assert request().output_cap is None
+
+
+CALLED = {"role": "assistant", "tool_calls": [CALL]}
+
+
+@pytest.mark.parametrize(
+    ("messages", "place"),
+    [
+        ([*HELLO, {"role": "tool", "tool_call_id": "call_1", "content": "4"}], "messages[1].tool_call_id"),
+        ([*HELLO, CALLED, {"role": "tool", "tool_call_id": "call_2", "content": "4"}], "messages[2].tool_call_id"),
+        ([*HELLO, {"role": "tool", "tool_call_id": "call_1", "content": "4"}, CALLED], "messages[1].tool_call_id"),
+    ],
+)
+def test_a_result_of_a_call_that_never_was_is_refused(messages: list[Any], place: str) -> None:
+    error = refusal(chat(messages=messages))
+    assert (error.param, error.message) == (place, f"{place}: answers no call of an earlier message.")
+
+
+def test_a_call_may_be_answered_later_and_more_than_once() -> None:
+    result = {"role": "tool", "tool_call_id": "call_1", "content": "4"}
+    assert request(messages=[*HELLO, CALLED, result, *HELLO, result]).messages
+
+
+@pytest.mark.parametrize("name", ["get weather", "get.weather", "wetter-ä", "a/b", "x" * 65, "f\n", ""])
+def test_a_tool_s_name_with_forbidden_characters_is_refused(name: str) -> None:
+    error = refusal(chat(tools=[{"type": "function", "function": {"name": name}}]))
+    assert error.param == "tools[0].function.name"
+
+
+def test_more_than_128_tools_are_refused() -> None:
+    tools = [{"type": "function", "function": {"name": f"f{index}"}} for index in range(200)]
+    assert refusal(chat(tools=tools)).message == "tools: must have at most 128 items."
+    assert request(tools=tools[:128]).tools
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "data:image/png;base64,",
+        "data:image/png;base64,AAA",
+        "data:image/png;base64,!!!!",
+        "data:image/png;base64,AAAA AAAA",
+        "data:image/png,AAAA",
+        "data:text/html;base64,AAAA",
+        "data:;base64,AAAA",
+        "data:",
+        "ftp://example.com/cat.png",
+        "file:///etc/passwd",
+        "s3://bucket/cat.png",
+        "gs://bucket/cat.png",
+        "/cat.png",
+        "cat.png",
+        "javascript:alert(1)",
+    ],
+)
+def test_an_image_that_no_provider_could_read_is_refused(url: str) -> None:
+    error = refusal(with_part({"type": "image_url", "image_url": {"url": url}}))
+    assert error.param == "messages[0].content[0].image_url.url"
+    assert len(error.message) < 200
+
+
+@pytest.mark.parametrize("url", ["https://example.com/cat.png", "HTTP://example.com", "data:image/png;base64,AAAA", "DATA:image/JPEG;base64,/+8="])  # fmt: skip
+def test_an_image_on_the_web_or_in_a_data_url_is_taken(url: str) -> None:
+    assert request(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]).messages

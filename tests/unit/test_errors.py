@@ -10,10 +10,12 @@ from gateway.http import error_response
 
 TABLE = {
     errors.InvalidRequest: (400, "invalid_request_error", None, None),
+    errors.Inexpressible: (400, "invalid_request_error", None, None),
     errors.ContextLengthExceeded: (400, "invalid_request_error", "context_length_exceeded", None),
     errors.ContentFiltered: (400, "invalid_request_error", "content_filter", None),
     errors.InvalidApiKey: (401, "invalid_request_error", "invalid_api_key", None),
     errors.InsufficientScope: (403, "invalid_request_error", "insufficient_scope", None),
+    errors.ModelNotAllowed: (403, "invalid_request_error", "model_not_allowed", None),
     errors.NotFound: (404, "invalid_request_error", "not_found", None),
     errors.UnknownRoute: (404, "invalid_request_error", "unknown_route", None),
     errors.UnsupportedEndpoint: (404, "invalid_request_error", "unsupported_endpoint", None),
@@ -22,6 +24,7 @@ TABLE = {
     errors.RequestTooLarge: (413, "invalid_request_error", "request_too_large", None),
     errors.InternalError: (500, "api_error", "internal_error", None),
     errors.UpstreamError: (502, "api_error", "upstream_error", None),
+    errors.RateLimited: (502, "api_error", "upstream_error", None),
     errors.CredentialsRefused: (502, "api_error", "upstream_error", None),
     errors.ResponseTooLarge: (502, "api_error", "response_too_large", "false"),
     errors.ServiceUnavailable: (503, "api_error", "service_unavailable", None),
@@ -48,6 +51,12 @@ def test_an_error_becomes_the_response_of_the_table(kind: type[GatewayError]) ->
     }
     assert response["headers"].get("x-should-retry") == should_retry
     assert response["headers"]["content-type"] == "application/json"
+
+
+def test_only_a_provider_s_own_trouble_is_worth_another_try() -> None:
+    worth_it = {kind for kind in TABLE if kind("m").retryable}
+    assert worth_it == {errors.UpstreamError, errors.RateLimited}
+    assert errors.UpstreamError("m", retryable=False).retryable is False
 
 
 def test_an_error_s_own_code_and_field_go_before_its_class_s() -> None:

@@ -56,7 +56,7 @@ def test_says_the_user_s_words_back() -> None:
     assert text() == "You said: Hello"
     parts = [
         {"type": "text", "text": "a"},
-        {"type": "image_url", "image_url": {"url": "u"}},
+        {"type": "image_url", "image_url": {"url": "https://u"}},
         {"type": "text", "text": "b"},
     ]
     assert text(messages=said(parts)) == "You said: a\nb"

@@ -10,22 +10,16 @@ import pytest
 
 from gateway.body import parse_body
 from gateway.errors import GatewayError, InvalidRequest, UpstreamError
-from gateway.providers import openai_compatible
-from gateway.providers.base import HttpResponse, Usage
-from gateway.registry import Deployment, Endpoint, Provider
+from gateway.providers import openai_compatible, reading, vocabulary
+from gateway.providers.base import Answer, HttpResponse
+from gateway.registry import Endpoint
 from gateway.schemas import ChatCompletionRequest
+from tests.unit import golden
 from tests.unit.builders import caught_from, event
 
-PAIRS = sorted((Path(__file__).parent.parent / "data" / "openai_compatible").glob("*.json"))
-DEPLOYMENT = Deployment(
-    Provider("openai", "openai_compatible", "https://provider.example/v1", "OPENAI_API_KEY"), "gpt-4o"
-)
+PROVIDER = {"adapter": "openai_compatible", "base_url": "https://provider.example/v1", "api_key": "OPENAI_API_KEY"}
+DEPLOYMENT = golden.deployment(PROVIDER, {"model": "gpt-4o"}, {})
 ENDPOINT = Endpoint("https://provider.example/v1", "sk-provider-0123456789")
-
-
-def pair(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
 
 
 def response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
@@ -41,38 +35,33 @@ def fails(body: Any, status: int = 200, kind: type[GatewayError] = UpstreamError
     return caught_from(lambda: openai_compatible.from_response(response(body, status), DEPLOYMENT), kind)
 
 
-@pytest.mark.parametrize("path", PAIRS, ids=lambda path: path.stem)
-def test_the_request_reaches_the_provider_as_the_golden_pair_says(path: Path) -> None:
-    golden = pair(path)
-    request = parse_body(event(golden["client_request"]), ChatCompletionRequest)
-    sent = openai_compatible.to_request(request, DEPLOYMENT, ENDPOINT)
-    assert {"url": sent.url, "headers": dict(sent.headers), "body": dict(sent.body)} == golden["provider_request"]
+@pytest.mark.parametrize("path", golden.pairs("openai_compatible"), ids=lambda path: path.stem)
+def test_translates_as_the_golden_pair_says(path: Path) -> None:
+    pair = golden.read(path)
+    deployment = golden.deployment(PROVIDER | pair.get("provider", {}), {"model": "gpt-4o"}, pair)
+    if pair.get("operation") == "embed":
+        request = golden.embedding_request(pair)
+        made = openai_compatible.to_embedding_request(request, deployment, ENDPOINT)
+        dropped: list[str] = []
+    else:
+        fitted, dropped = vocabulary.fitted(golden.chat_request(pair), openai_compatible.VOCABULARY, deployment)
+        made = openai_compatible.to_request(fitted, deployment, ENDPOINT)
+    assert golden.sent(made) == pair["provider_request"]
+    assert dropped == pair.get("dropped", [])
+    answer = golden.response(**pair["provider_response"])
 
+    def read() -> Answer:
+        if pair.get("operation") == "embed":
+            return openai_compatible.from_embedding_response(answer, deployment, request)
+        return openai_compatible.from_response(answer, deployment)
 
-@pytest.mark.parametrize("path", [p for p in PAIRS if "answer" in pair(p)], ids=lambda path: path.stem)
-def test_the_answer_is_read_as_the_golden_pair_says(path: Path) -> None:
-    golden = pair(path)
-    answer = openai_compatible.from_response(response(**golden["provider_response"]), DEPLOYMENT)
-    assert answer.body == golden["provider_response"]["body"]
-    assert answer.model == golden["answer"]["model"]
-    assert answer.usage == Usage(**golden["answer"]["usage"])
-
-
-@pytest.mark.parametrize("path", [p for p in PAIRS if "error" in pair(p)], ids=lambda path: path.stem)
-def test_the_error_is_read_as_the_golden_pair_says(path: Path) -> None:
-    golden = pair(path)
-    with pytest.raises(GatewayError) as caught:
-        openai_compatible.from_response(response(**golden["provider_response"]), DEPLOYMENT)
-    error = caught.value
-    assert golden["error"] == {
-        "class": type(error).__name__,
-        "status": error.status,
-        "type": error.type,
-        "code": error.code,
-        "param": error.param,
-        "message": error.message,
-        "retry_after": error.retry_after,
-    }
+    if "error" in pair:
+        with pytest.raises(GatewayError) as caught:
+            read()
+        assert golden.told(caught.value) == pair["error"]
+    else:
+        assert golden.answered(read(), pair["answer"]) == pair["answer"]
+        assert "body" in pair["answer"] or read().body == pair["provider_response"]["body"]
 
 
 def test_a_provider_that_takes_no_key_is_sent_none() -> None:
@@ -148,7 +137,7 @@ def test_a_key_quoted_back_in_an_error_never_reaches_the_client(monkeypatch: pyt
 
 def test_a_key_at_the_end_of_a_long_error_is_not_cut_in_two(monkeypatch: pytest.MonkeyPatch) -> None:
     key = str(ENDPOINT.api_key)
-    limit = openai_compatible.MAX_MESSAGE
+    limit = reading.MAX_MESSAGE
     error = complete_with(monkeypatch, {"error": {"message": "x" * (limit - 10) + key + "y" * 100}})
     assert error.message == "x" * (limit - 10) + "***" + "y" * 7
 

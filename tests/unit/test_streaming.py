@@ -11,6 +11,7 @@ from openai.types.chat import ChatCompletionChunk
 
 from gateway.streaming import chat_events, text_events
 
+TOLD = {"cost_usd": "0.00012"}
 USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
 FRAME = {"id": "c", "object": "chat.completion", "created": 7, "model": "m", "system_fingerprint": "fp"}
 CALLS = [
@@ -57,7 +58,8 @@ def put_together(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 def test_says_who_speaks_then_what_is_said_then_why_it_ended() -> None:
     read = [
-        ChatCompletionChunk.model_validate(c, strict=True) for c in chunks(chat_events(completion(message()), False))
+        ChatCompletionChunk.model_validate(c, strict=True)
+        for c in chunks(chat_events(completion(message()), False, TOLD))
     ]
     assert [(c.choices[0].delta.role, c.choices[0].delta.content, c.choices[0].finish_reason) for c in read] == [
         ("assistant", "", None),
@@ -71,14 +73,14 @@ def test_says_who_speaks_then_what_is_said_then_why_it_ended() -> None:
 
 def test_tool_calls_carry_their_place() -> None:
     said = message(None, tool_calls=CALLS, refusal=None)
-    role, calls, end = deltas(chat_events(completion(said, finish="tool_calls"), False))
+    role, calls, end = deltas(chat_events(completion(said, finish="tool_calls"), False, TOLD))
     assert role == {"role": "assistant", "content": None}
     assert calls == {"tool_calls": [{"index": 0} | CALLS[0], {"index": 1} | CALLS[1]]}
     assert end == {}
 
 
 def test_choices_are_told_apart_by_their_index() -> None:
-    events = chat_events(completion(message("one"), message("two")), False)
+    events = chat_events(completion(message("one"), message("two")), False, TOLD)
     assert [put_together(deltas(events, index))["content"] for index in (0, 1)] == ["one", "two"]
 
 
@@ -86,11 +88,11 @@ def test_a_choice_without_an_index_gets_its_place() -> None:
     answer = completion(message("one"), message("two"))
     for choice in answer["choices"]:
         del choice["index"]
-    assert deltas(chat_events(answer, False), 1)[1] == {"content": "two"}
+    assert deltas(chat_events(answer, False, TOLD), 1)[1] == {"content": "two"}
 
 
 def test_a_refusal_is_no_content() -> None:
-    role, said, _ = deltas(chat_events(completion(message(None, refusal="No.")), False))
+    role, said, _ = deltas(chat_events(completion(message(None, refusal="No.")), False, TOLD))
     assert role["content"] is None
     assert said == {"refusal": "No."}
 
@@ -100,29 +102,39 @@ def test_log_probabilities_ride_on_the_chunk_that_has_the_text() -> None:
         "content": [{"token": "Hi", "logprob": 0.0, "bytes": None, "top_logprobs": []}],
         "refusal": None,
     }
-    sent = [c["choices"][0] for c in chunks(chat_events(completion(message(), logprobs=logprobs), False))]
+    sent = [c["choices"][0] for c in chunks(chat_events(completion(message(), logprobs=logprobs), False, TOLD))]
     assert [choice["logprobs"] for choice in sent] == [None, logprobs, None]
 
 
 def test_an_empty_answer_has_no_chunk_in_between() -> None:
-    assert deltas(chat_events(completion(message("")), False)) == [{"role": "assistant", "content": ""}, {}]
+    assert deltas(chat_events(completion(message("")), False, TOLD)) == [{"role": "assistant", "content": ""}, {}]
 
 
 @pytest.mark.parametrize("events", [chat_events, text_events])
 def test_usage_is_a_last_chunk_without_choices_if_asked_for(events: Any) -> None:
-    *others, last = chunks(events(completion(message()), True))
+    *others, last = chunks(events(completion(message()), True, TOLD))
     assert (last["choices"], last["usage"]) == ([], USAGE)
     assert all(chunk["choices"] and chunk["usage"] is None for chunk in others)
 
 
 @pytest.mark.parametrize("events", [chat_events, text_events])
 def test_usage_is_nowhere_if_not_asked_for(events: Any) -> None:
-    assert all(chunk["choices"] and "usage" not in chunk for chunk in chunks(events(completion(message()), False)))
+    assert all(
+        chunk["choices"] and "usage" not in chunk for chunk in chunks(events(completion(message()), False, TOLD))
+    )
+
+
+@pytest.mark.parametrize("events", [chat_events, text_events])
+def test_the_cost_is_told_beside_the_reason_why_it_ended(events: Any) -> None:
+    sent = chunks(events(completion(message("one"), message("two")), True, TOLD))
+    ended = [bool(chunk["choices"] and chunk["choices"][0].get("finish_reason")) for chunk in sent]
+    assert ended.count(True) == 2
+    assert [chunk.get("gateway") for chunk in sent] == [TOLD if end else None for end in ended]
 
 
 def test_a_text_completion_is_one_chunk_a_choice() -> None:
     choices = [{"index": i, "text": text, "logprobs": None, "finish_reason": "stop"} for i, text in enumerate("ab")]
-    sent = chunks(text_events(FRAME | {"object": "text_completion", "choices": choices, "usage": USAGE}, False))
+    sent = chunks(text_events(FRAME | {"object": "text_completion", "choices": choices, "usage": USAGE}, False, TOLD))
     read = [Completion.model_validate(chunk, strict=True).choices[0] for chunk in sent]
     assert [(choice.index, choice.text, choice.finish_reason) for choice in read] == [
         (0, "a", "stop"),
@@ -134,7 +146,7 @@ def test_a_text_completion_is_one_chunk_a_choice() -> None:
     "text", ["\n", "\r\n\r\n", "data: [DONE]\n\n", "\x85", "\u2028", "\u2029", "\x0b\x1c", "\ud800"]
 )
 def test_no_text_can_break_an_event(text: str) -> None:
-    events = chat_events(completion(message(text)), False)
+    events = chat_events(completion(message(text)), False, TOLD)
     assert deltas(events)[1] == {"content": text}
     assert events.encode()
 
@@ -151,7 +163,7 @@ MESSAGES = st.builds(
 
 @given(st.lists(MESSAGES, min_size=1, max_size=3), st.booleans())
 def test_the_chunks_put_together_are_the_message(messages: list[dict[str, Any]], include_usage: bool) -> None:
-    events = chat_events(completion(*messages), include_usage)
+    events = chat_events(completion(*messages), include_usage, TOLD)
     for index, said in enumerate(messages):
         whole = put_together(deltas(events, index))
         expected = {name: value for name, value in said.items() if value or name == "content"}

@@ -38,6 +38,10 @@ class Deadline:
             raise UpstreamTimeout("The request's deadline passed before a provider had answered.")
         return left
 
+    def within(self, seconds: float | None) -> "Deadline":
+        """The deadline of a part of the work: this one, or so many seconds from now if that is earlier."""
+        return self if seconds is None else Deadline(min(self.at, self._clock() + seconds), self._clock)
+
     def wait_for(self, call: Callable[[], Result]) -> Result:
         """Run a call, and stop waiting for it at the deadline.
 

@@ -2,17 +2,20 @@
 
 GatewayError
 ├── InvalidRequest                400   the body or a field; `param` names it
+│   ├── Inexpressible             400   this deployment cannot; another one may
 │   ├── ContextLengthExceeded     400
 │   └── ContentFiltered           400
 ├── InvalidApiKey                 401
 ├── InsufficientScope             403
+├── ModelNotAllowed               403
 ├── NotFound                      404
 │   ├── UnknownRoute, UnsupportedEndpoint, ModelNotFound
 ├── MethodNotAllowed              405
 ├── RequestTooLarge               413
 ├── InternalError                 500
 ├── UpstreamError                 502   a provider failed: another deployment may do better
-│   ├── CredentialsRefused        502   the provider does not accept the gateway's key
+│   ├── RateLimited               502   too many requests for this deployment; `retry_after` says until when
+│   ├── CredentialsRefused        502   the provider does not accept the gateway's key, or its account
 │   └── UpstreamTimeout           504
 ├── ResponseTooLarge              502
 └── ServiceUnavailable            503
@@ -21,6 +24,8 @@ GatewayError
 
 import math
 from typing import Any
+
+from gateway.usage import Usage
 
 
 class GatewayError(Exception):
@@ -31,14 +36,17 @@ class GatewayError(Exception):
         type, code: as in OpenAI's errors; code may be None.
         param: the field at fault, such as "messages[0].role", or None.
         should_retry: what x-should-retry says to OpenAI's clients; None leaves it to the status.
+        retryable: whether the same deployment may do better when asked again.
         retry_after: seconds to wait before trying again, or None.
         headers: further response headers.
+        billed: tokens that the provider charges for, though it failed.
     """
 
     status = 500
     type = "api_error"
     code: str | None = None
     should_retry: bool | None = None
+    retryable = False
 
     def __init__(
         self,
@@ -47,14 +55,18 @@ class GatewayError(Exception):
         param: str | None = None,
         code: str | None = None,
         retry_after: float | None = None,
+        retryable: bool | None = None,
         headers: dict[str, str] | None = None,
+        billed: Usage | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
         self.code = code or type(self).code
         self.retry_after = retry_after
+        self.retryable = type(self).retryable if retryable is None else retryable
         self.headers = headers or {}
+        self.billed = billed
 
     def body(self) -> dict[str, Any]:
         """The error in OpenAI's format, with real nulls."""
@@ -75,6 +87,10 @@ class InvalidRequest(GatewayError):
 
     status = 400
     type = "invalid_request_error"
+
+
+class Inexpressible(InvalidRequest):
+    """The request has what a deployment, or its provider's protocol, cannot express."""
 
 
 class ContextLengthExceeded(InvalidRequest):
@@ -106,6 +122,13 @@ class InsufficientScope(InvalidRequest):
 
     status = 403
     code = "insufficient_scope"
+
+
+class ModelNotAllowed(InvalidRequest):
+    """The key is good, but not for this model."""
+
+    status = 403
+    code = "model_not_allowed"
 
 
 class NotFound(InvalidRequest):
@@ -158,10 +181,17 @@ class UpstreamError(GatewayError):
 
     status = 502
     code = "upstream_error"
+    retryable = True
+
+
+class RateLimited(UpstreamError):
+    """The provider gets too many requests, or its deployment is out of quota for now."""
 
 
 class CredentialsRefused(UpstreamError):
-    """The provider refuses the gateway's own key. Never shown to clients as a 401: theirs is fine."""
+    """The provider refuses the gateway's own key or account. Never shown to clients as a 401: theirs is fine."""
+
+    retryable = False
 
 
 class UpstreamTimeout(UpstreamError):
@@ -171,6 +201,7 @@ class UpstreamTimeout(UpstreamError):
     type = "timeout_error"
     code = "upstream_timeout"
     should_retry = False
+    retryable = False
 
 
 class ResponseTooLarge(GatewayError):

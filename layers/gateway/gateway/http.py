@@ -19,10 +19,12 @@ Response = dict[str, Any]
 Handler = Callable[[Event, Any], Response]
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
+MAX_ANSWER_BYTES = 5_500_000
+"""Lambda returns at most 6 MB, and counts the answer with its quotes escaped."""
 
+GATEWAY_HEADERS = ("provider", "model", "strategy", "attempts", "cost-usd", "overhead-ms", "dropped-params")
 EXPOSED_HEADERS = ", ".join(
-    ["x-request-id", "retry-after", "x-should-retry", "allow"]
-    + [f"x-gateway-{name}" for name in ("provider", "model", "strategy", "attempts", "overhead-ms", "dropped-params")]
+    ["x-request-id", "retry-after", "x-should-retry", "allow"] + [f"x-gateway-{name}" for name in GATEWAY_HEADERS]
 )
 
 

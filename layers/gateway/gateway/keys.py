@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SCOPES = ("inference", "admin")
 UNLIMITED = 10**15
+BUDGETS = ("day_limit", "month_limit", "total_limit")
 CACHE_SECONDS = 10.0
 CACHE_SIZE = 1000
 
@@ -41,10 +42,12 @@ class ApiKey:
     Attributes:
         id: its public part; the owner of its requests.
         scopes: what it may be used for.
+        may_spend_unpriced: whether it may use models whose price is not known: a budget could not be kept.
     """
 
     id: str
     scopes: frozenset[str]
+    may_spend_unpriced: bool = True
 
 
 def authenticate(token: str, scope: str, now: float | None = None) -> ApiKey:
@@ -71,7 +74,7 @@ def authenticate(token: str, scope: str, now: float | None = None) -> ApiKey:
     request = current()
     request.owner = key_id
     logger.append_keys(request_id=request.id)
-    key = ApiKey(id=key_id, scopes=frozenset(item["scopes"]))
+    key = ApiKey(key_id, frozenset(item["scopes"]), _may_spend_unpriced(item))
     if scope not in key.scopes:
         raise InsufficientScope(f"This API key lacks the scope '{scope}'; it has: {', '.join(sorted(key.scopes))}.")
     return key
@@ -123,7 +126,7 @@ def new_item(key_id: str, name: str, scopes: list[str], secret_hash: str, now: f
     Args:
         now: seconds since the epoch; the minute that it falls in is the first window.
     """
-    limits = ("rpm_limit", "tpm_limit", "max_parallel", "day_limit", "month_limit", "total_limit")
+    limits = ("rpm_limit", "tpm_limit", "max_parallel", *BUDGETS)
     left = ("requests_left", "tokens_left", "day_left", "month_left", "total_left")
     return {
         "id": key_id,
@@ -151,6 +154,12 @@ def checksum(text: str) -> str:
         number, digit = divmod(number, 62)
         digits = _ALPHABET[digit] + digits
     return digits
+
+
+def _may_spend_unpriced(item: dict[str, Any]) -> bool:
+    """Without a budget always; with one only if the key's policy says so."""
+    has_budget = any(item.get(budget, UNLIMITED) < UNLIMITED for budget in BUDGETS)
+    return not has_budget or item.get("allow_unpriced_models") is True
 
 
 def _lookup(key_id: str, now: float) -> dict[str, Any] | None:

@@ -3,9 +3,11 @@
 Source: https://platform.openai.com/docs/api-reference/chat/create and the types of the `openai` package.
 """
 
+import binascii
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 NonEmpty = Annotated[str, Field(min_length=1)]
@@ -27,11 +29,35 @@ class TextPart(Wire):
     text: str
 
 
+DATA_URL = re.compile(r"data:image/[a-zA-Z0-9.+-]+;base64,", re.IGNORECASE)
+
+
 class ImageUrl(Wire):
-    """Where an image is: an address or a data URL."""
+    """Where an image is: an address on the web, or a data URL."""
 
     url: NonEmpty
     detail: Literal["auto", "low", "high", "original"] | None = None
+
+    @field_validator("url")
+    @classmethod
+    def is_of_a_kind_that_providers_take(cls, url: str) -> str:
+        """Files and other schemes would be read with somebody else's rights."""
+        scheme = url.partition(":")[0].lower()
+        if scheme == "data":
+            _check_data_url(url)
+        elif scheme not in ("https", "http"):
+            raise PydanticCustomError("url_scheme", "must be an http or https address, or a data URL of an image")
+        return url
+
+
+def _check_data_url(url: str) -> None:
+    head = DATA_URL.match(url)
+    try:
+        data = binascii.a2b_base64(url[head.end() :], strict_mode=True) if head else b""
+    except ValueError:
+        data = b""
+    if not data:
+        raise PydanticCustomError("data_url", "must be an image in Base64, such as data:image/png;base64,…")
 
 
 class ImagePart(Wire):

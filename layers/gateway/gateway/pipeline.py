@@ -1,31 +1,34 @@
-"""One completion's whole life: look the model up, route, log, answer."""
+"""One request's whole life: look the model up, route, log, answer."""
 
 import time
-from dataclasses import asdict
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from gateway import request_log, streaming
 from gateway.context import RequestContext, current
 from gateway.credentials import provider_secrets
-from gateway.errors import GatewayError, InternalError, ResponseTooLarge
-from gateway.http import Response, error_response, respond, to_json
+from gateway.embeddings import EmbeddingRequest
+from gateway.errors import GatewayError, InternalError, ModelNotAllowed, ResponseTooLarge
+from gateway.http import MAX_ANSWER_BYTES, Response, error_response, respond, to_json
 from gateway.keys import ApiKey
 from gateway.legacy import from_chat
-from gateway.observability import logger
-from gateway.providers.base import Answer, Usage, printable
-from gateway.registry import registry
+from gateway.observability import count, logger
+from gateway.pricing import dollars
+from gateway.providers.base import Answer, printable
+from gateway.questions import Chat, Embedding, Question
+from gateway.registry import Deployment, Registry
+from gateway.registry_source import registry
 from gateway.router import STRATEGY, Route, route
 from gateway.schemas import ChatCompletionRequest, LegacyCompletionRequest
 from gateway.settings import settings
+from gateway.usage import COUNTS
 
-MAX_ANSWER_BYTES = 5_500_000
-"""Lambda returns at most 6 MB, and counts the answer with its quotes escaped."""
+Render = Callable[[Answer, Decimal | None], Response]
 
 
 def complete(key: ApiKey, request: ChatCompletionRequest, legacy: LegacyCompletionRequest | None = None) -> Response:
     """Serve a completion.
-
-    From here on the request is admitted: whatever becomes of it leaves exactly one row, unless its process is killed.
 
     Args:
         key: who asks; may use inference.
@@ -33,45 +36,82 @@ def complete(key: ApiKey, request: ChatCompletionRequest, legacy: LegacyCompleti
         legacy: the request of old that it stands for, whose format the answer takes.
     Raises:
         ModelNotFound: there is no such model; nothing was admitted yet.
+        ModelNotAllowed: the key may not use it; nothing was admitted yet.
     """
-    model = registry().model(request.model)
+    return _serve(key, Chat(request), lambda answer, cost: render(answer, request, legacy, cost))
+
+
+def embed(key: ApiKey, request: EmbeddingRequest) -> Response:
+    """Serve embeddings; as `complete`."""
+    return _serve(key, Embedding(request), lambda answer, _: _bounded(respond(200, to_json(answer.body))))
+
+
+def _serve(key: ApiKey, question: Question, render: Render) -> Response:
+    """From here on the request is admitted: whatever becomes of it leaves exactly one row, unless its process is killed."""
+    known = registry()
+    candidates = payable(known, question.model, key)
     taken = Route()
     try:
-        secrets = provider_secrets() if model.needs_secrets else {}
-        answer = route(request, model, secrets, current().deadline, taken)
-        response = render(answer, request, legacy)
+        secrets = provider_secrets() if any(d.provider.needs_secrets for d in candidates) else {}
+        answer = route(question, candidates, secrets, current().deadline, taken)
+        response = render(answer, taken.cost)
     except GatewayError as error:
         response = error_response(error)
-        _settle(key, request, taken, error)
+        _settle(key, question, taken, error)
     except BaseException:
-        _settle(key, request, taken, InternalError("unexpected"))
+        _settle(key, question, taken, InternalError("unexpected"))
         raise
     else:
-        _settle(key, request, taken, None)
+        _settle(key, question, taken, None)
     response["headers"] |= gateway_headers(taken, current())
     return response
 
 
-def render(answer: Answer, request: ChatCompletionRequest, legacy: LegacyCompletionRequest | None) -> Response:
+def payable(known: Registry, model_id: str, key: ApiKey) -> tuple[Deployment, ...]:
+    """The deployments of a model and its fallbacks that a key may use: with a budget, only those whose price is known.
+
+    Raises:
+        ModelNotFound: there is no such model.
+        ModelNotAllowed: none is left.
+    """
+    candidates = known.candidates(known.model(model_id))
+    allowed = tuple(d for d in candidates if d.price or key.may_spend_unpriced)
+    if not allowed:
+        raise ModelNotAllowed(
+            f"The price of '{model_id[:200]}' is not known, and this API key has a budget; its policy has to allow it.",
+            param="model",
+        )
+    return allowed
+
+
+def render(
+    answer: Answer, request: ChatCompletionRequest, legacy: LegacyCompletionRequest | None, cost: Decimal | None
+) -> Response:
     """The answer in the format that was asked for: chat or legacy, whole or as events.
 
+    Args:
+        cost: US dollars, which a stream carries beside the reason why it ended; None if it is not known.
     Raises:
         ResponseTooLarge: Lambda could not return it.
     """
     body = from_chat(legacy, answer.body) if legacy else answer.body
-    if request.stream:
-        events = streaming.text_events if legacy else streaming.chat_events
-        usage = bool(request.stream_options and request.stream_options.include_usage)
-        response = respond(200, events(body, usage), {"content-type": "text/event-stream", "cache-control": "no-cache"})
-    else:
-        response = respond(200, to_json(body))
+    if not request.stream:
+        return _bounded(respond(200, to_json(body)))
+    events = streaming.text_events if legacy else streaming.chat_events
+    usage = bool(request.stream_options and request.stream_options.include_usage)
+    told = {"cost_usd": None if cost is None else dollars(cost)}
+    headers = {"content-type": "text/event-stream", "cache-control": "no-cache"}
+    return _bounded(respond(200, events(body, usage, told), headers))
+
+
+def _bounded(response: Response) -> Response:
     if len(to_json(response["body"]).encode()) > MAX_ANSWER_BYTES:
-        raise ResponseTooLarge("The model's answer is larger than the gateway can return; ask for fewer tokens.")
+        raise ResponseTooLarge("The model's answer is larger than the gateway can return; ask for less.")
     return response
 
 
 def gateway_headers(taken: Route, request: RequestContext) -> dict[str, str]:
-    """What the gateway tells about a completion, whether it succeeded or not."""
+    """What the gateway tells about a request, whether it succeeded or not."""
     milliseconds = round((time.time() - request.started) * 1000) - taken.provider_milliseconds
     headers = {
         "x-gateway-strategy": STRATEGY,
@@ -82,37 +122,51 @@ def gateway_headers(taken: Route, request: RequestContext) -> dict[str, str]:
         headers["x-gateway-provider"] = taken.attempts[-1].deployment.provider.name
     if taken.answer:
         headers["x-gateway-model"] = taken.answer.model
+    if taken.cost is not None:
+        headers["x-gateway-cost-usd"] = dollars(taken.cost)
     if taken.dropped:
         headers["x-gateway-dropped-params"] = printable(", ".join(taken.dropped))
     return headers
 
 
-def _settle(key: ApiKey, request: ChatCompletionRequest, taken: Route, error: GatewayError | None) -> None:
+def _settle(key: ApiKey, question: Question, taken: Route, error: GatewayError | None) -> None:
     """Write the row, and put what matters of it on the request's log line."""
     context = current()
-    usage = asdict(taken.answer.usage if taken.answer else Usage())
     outcome: dict[str, Any] = {
-        "model": request.model[:256],
+        "model": question.model[:256],
         "status": error.status if error else 200,
         "error_code": (error.code or error.type) if error else None,
         "provider": taken.attempts[-1].deployment.provider.name if taken.attempts else None,
         "provider_model": taken.answer.model if taken.answer else None,
         "provider_ms": taken.provider_milliseconds,
-        **usage,
+        **{name: getattr(taken.usage, name) for name in COUNTS},
     }
     row = request_log.RequestRow(
         owner=key.id,
         request_id=context.id,
         created_at=request_log.milliseconds(context.started),
         endpoint=context.route,
-        stream=bool(request.stream),
+        stream=question.stream,
         latency_ms=request_log.milliseconds() - request_log.milliseconds(context.started),
         attempts=[attempt.to_row() for attempt in taken.attempts],
         client_request_id=context.client_request_id,
+        cost_usd=taken.cost,
         **outcome,
     )
     request_log.write(row)
-    context.log |= outcome
+    context.log |= outcome | {"cost_usd": None if taken.cost is None else dollars(taken.cost)}
+    _tell_unknown_costs(taken)
     if settings().log_prompts:
-        answered = taken.answer.body["choices"] if taken.answer else None
-        logger.info("prompt", messages=request.wire()["messages"], choices=answered)
+        answered = taken.answer.body.get("choices") if taken.answer else None
+        logger.info("prompt", messages=question.prompt(), choices=answered)
+
+
+def _tell_unknown_costs(taken: Route) -> None:
+    """A cost that is not known is never 0: it is null, a warning and a metric, so that somebody looks for the price."""
+    for attempt in taken.attempts:
+        if attempt.usage is None or attempt.cost is not None:
+            continue
+        priced = attempt.deployment.price is not None
+        metric = "UnknownUsage" if priced and not attempt.usage.special else "UnknownPrice"
+        logger.warning("cost unknown", deployment=attempt.deployment.name, metric=metric, special=attempt.usage.special)
+        count(metric, deployment=attempt.deployment.name)

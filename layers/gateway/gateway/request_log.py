@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -34,7 +35,9 @@ class RequestRow:
         model: the name that the client asked for.
         status, error_code: as the client was told.
         provider, provider_model: who answered, and as which model by its own word.
-        input_tokens, output_tokens, cached_tokens, reasoning_tokens: as the provider counted them.
+        input_tokens, cache_read_tokens, cache_write_tokens, output_tokens: what was paid for, each token once;
+            of them cache_write_1h_tokens and reasoning_tokens.
+        cost_usd: what the providers charge, in US dollars; None, and stored as null, if that is not known.
         stream: whether a stream was asked for.
         latency_ms: from the request's start to the row, in milliseconds; provider_ms: of it, waiting for providers.
         attempts: each call made: deployment, outcome, milliseconds.
@@ -55,9 +58,12 @@ class RequestRow:
     provider: str | None = None
     provider_model: str | None = None
     input_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
     output_tokens: int | None = None
-    cached_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cost_usd: Decimal | None = None
     client_request_id: str | None = None
 
 
@@ -67,7 +73,7 @@ def write(row: RequestRow, db: "DynamoDBClient | None" = None) -> None:
     A row that the table does not take is logged whole, at a level that raises an alarm, so that it can be put in later:
     the client is not made to pay twice for our table's fault.
     """
-    values = {name: value for name, value in asdict(row).items() if value is not None}
+    values = {name: value for name, value in asdict(row).items() if value is not None or name == "cost_usd"}
     values["expires_at"] = row.created_at // 1000 + settings().request_retention_days * DAY_SECONDS
 
     def put() -> None:

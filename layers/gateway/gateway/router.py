@@ -1,24 +1,27 @@
 """From a model's deployments to one answer: each in turn, the next when one fails, all within one deadline."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
+from gateway import pricing
 from gateway.deadline import Deadline
 from gateway.errors import (
     CredentialsRefused,
     GatewayError,
+    Inexpressible,
     InvalidRequest,
     ProviderNotConfigured,
     UpstreamError,
     UpstreamTimeout,
 )
 from gateway.observability import logger
-from gateway.providers import adapter
 from gateway.providers.base import Answer
-from gateway.registry import Deployment, Endpoint, Model
-from gateway.schemas import ChatCompletionRequest
+from gateway.questions import Fitted, Question
+from gateway.registry import MAX_DEPLOYMENTS, Deployment, Endpoint
+from gateway.usage import Usage
 
 STRATEGY = "priority"
 
@@ -31,12 +34,16 @@ class Attempt:
         outcome: "ok", or the error's code.
         milliseconds: how long it took.
         reason: of a failure, in our own words.
+        usage: tokens that the provider charges for; None if it charges nothing.
+        cost: US dollars; None if that is not known.
     """
 
     deployment: Deployment
     outcome: str
     milliseconds: int
     reason: str | None = None
+    usage: Usage | None = None
+    cost: Decimal | None = Decimal(0)
 
     def to_row(self) -> dict[str, Any]:
         """As the log row tells it."""
@@ -50,7 +57,7 @@ class Route:
 
     Attributes:
         attempts: every call that was made, in order.
-        dropped: fields that the answering deployment could not express.
+        dropped: what the answering deployment could not express.
         answer: the answer, once there is one.
     """
 
@@ -63,85 +70,110 @@ class Route:
         """Time spent waiting for providers."""
         return sum(attempt.milliseconds for attempt in self.attempts)
 
+    @property
+    def usage(self) -> Usage:
+        """All tokens that were paid for."""
+        return sum((attempt.usage for attempt in self.attempts if attempt.usage), Usage())
+
+    @property
+    def cost(self) -> Decimal | None:
+        """US dollars, of all attempts together; None if one's is not known."""
+        costs = [attempt.cost for attempt in self.attempts]
+        return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
+
 
 def route(
-    request: ChatCompletionRequest,
-    model: Model,
+    question: Question,
+    candidates: Sequence[Deployment],
     secrets: Mapping[str, str],
     deadline: Deadline,
     taken: Route,
     clock: Callable[[], float] = time.monotonic,
 ) -> Answer:
-    """Ask the model's deployments in their order until one answers.
+    """Ask deployments in their order until one answers. Those that cannot express the request are passed over.
 
     Args:
+        candidates: who may serve it; five at most are asked.
         secrets: the providers' keys by name.
         taken: filled in as it goes, so that the log row can tell of a failure too.
         clock: measures attempts, in seconds.
     Raises:
         ProviderNotConfigured: no deployment has credentials.
-        InvalidRequest: the request is at fault; no other deployment is asked.
+        InvalidRequest: the request is at fault, or none of the deployments can express it.
         UpstreamError: all failed, by the last one's error.
     """
-    ready = [(d, e) for d in model.deployments if (e := d.provider.endpoint(secrets))]
+    ready = [(d, e) for d in candidates if (e := d.provider.endpoint(secrets))]
     if not ready:
-        names = ", ".join(dict.fromkeys(d.provider.name for d in model.deployments))
+        names = ", ".join(dict.fromkeys(d.provider.name for d in candidates))
         raise ProviderNotConfigured(
-            f"The model '{model.id}' needs credentials for {names}, which this gateway does not have."
+            f"The model '{question.model[:200]}' needs credentials for {names}, which this gateway does not have."
         )
-    failure = UpstreamError("")
+    failure: UpstreamError | None = None
+    refusal: Inexpressible | None = None
+    for deployment, endpoint, fitted in _fitting(question, ready)[:MAX_DEPLOYMENTS]:
+        try:
+            taken.answer = _attempt(fitted, deployment, endpoint, deadline, taken, clock)
+            return taken.answer
+        except UpstreamError as error:
+            if isinstance(error, UpstreamTimeout):
+                deadline.remaining()  # its own time was up, or the request's
+            failure = error
+        except Inexpressible as error:
+            refusal = refusal or error
+    raise _all_failed(question, failure) if failure or not refusal else refusal
+
+
+def _fitting(
+    question: Question, ready: Sequence[tuple[Deployment, Endpoint]]
+) -> list[tuple[Deployment, Endpoint, Fitted]]:
+    """Those that can express the question; if none can, the first one's reason."""
+    found: list[tuple[Deployment, Endpoint, Fitted]] = []
+    refusals: list[InvalidRequest] = []
     for deployment, endpoint in ready:
         try:
-            taken.answer = _attempt(request, deployment, endpoint, deadline, taken, clock)
-            return taken.answer
-        except UpstreamTimeout:
-            raise
-        except UpstreamError as error:
-            failure = error
-    raise type(failure)(f"All deployments of '{model.id}' failed. {failure.message}", retry_after=failure.retry_after)
+            found.append((deployment, endpoint, question.fitted(deployment)))
+        except Inexpressible as refusal:
+            refusals.append(refusal)
+    if not found:
+        raise refusals[0]
+    return found
+
+
+def _all_failed(question: Question, failure: UpstreamError | None) -> UpstreamError:
+    failure = failure or UpstreamError("")
+    told = f"All deployments of '{question.model[:200]}' failed. {failure.message}"
+    return type(failure)(told, retry_after=failure.retry_after, retryable=failure.retryable)
 
 
 def _attempt(
-    request: ChatCompletionRequest,
+    fitted: Fitted,
     deployment: Deployment,
     endpoint: Endpoint,
     deadline: Deadline,
     taken: Route,
     clock: Callable[[], float],
 ) -> Answer:
-    speaker = adapter(deployment.provider.adapter)
-    taken.dropped = []
-    if not speaker.PASSES_UNKNOWN_FIELDS:
-        request, taken.dropped = without_unknown_fields(request, deployment)
-    started, outcome, reason = clock(), "internal_error", None
+    taken.dropped = fitted.dropped
+    at, started = deadline.now(), clock()
+    outcome, reason, usage = "internal_error", None, None
     try:
-        answer = speaker.complete(request, deployment, endpoint, deadline)
-        outcome = "ok"
+        answer = fitted.ask(endpoint, deadline.within(deployment.timeout))
+        outcome, usage = "ok", answer.usage
         return answer
     except GatewayError as error:
-        outcome = error.code or error.type
+        outcome, usage = error.code or error.type, error.billed
         # What a provider says of a request may quote it; what we say of the provider does not.
         reason = error.message if isinstance(error, UpstreamError) else None
         level = logger.error if isinstance(error, CredentialsRefused) else logger.warning
         level("attempt failed", deployment=deployment.name, outcome=outcome, reason=reason)
         raise
     finally:
-        taken.attempts.append(Attempt(deployment, outcome, round((clock() - started) * 1000), reason))
-
-
-def without_unknown_fields(
-    request: ChatCompletionRequest, deployment: Deployment
-) -> tuple[ChatCompletionRequest, list[str]]:
-    """The request as a deployment can express it, and the names of the fields left out.
-
-    Raises:
-        InvalidRequest: there are such fields, and the deployment does not say that they may be dropped.
-    """
-    unknown = sorted(request.model_extra or {})
-    if not unknown:
-        return request, []
-    if not deployment.drop_params:
-        name = unknown[0][:256]
-        raise InvalidRequest(f"{name}: {deployment.name} has no such parameter.", param=name)
-    known = {name: value for name, value in request.wire().items() if name not in unknown}
-    return ChatCompletionRequest.model_validate(known), unknown
+        paid = (
+            pricing.cost(usage, deployment.price, at)
+            if usage
+            else None
+            if outcome == UpstreamTimeout.code
+            else Decimal(0)
+        )
+        milliseconds = round((clock() - started) * 1000)
+        taken.attempts.append(Attempt(deployment, outcome, milliseconds, reason, usage, paid))

@@ -10,15 +10,18 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, ModelWrapValidatorHandler, PrivateAttr, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from gateway.messages import Message, NonEmpty, Wire, json_kind
+from gateway.messages import AssistantMessage, Message, NonEmpty, ToolMessage, Wire, json_kind
 
 TokenCount = Annotated[int, Field(ge=1, le=2**31)]
+ToolName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
+MAX_TOOLS = 128
+"""OpenAI's own limit."""
 
 
 class FunctionDefinition(Wire):
     """A function that the model may call."""
 
-    name: NonEmpty
+    name: ToolName
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
@@ -135,7 +138,7 @@ class ChatCompletionRequest(SamplingRequest):
 
     messages: Annotated[list[Message], Field(min_length=1)]
     max_completion_tokens: TokenCount | None = None
-    tools: list[Tool] | None = None
+    tools: Annotated[list[Tool], Field(max_length=MAX_TOOLS)] | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     functions: list[FunctionDefinition] | None = None
@@ -163,6 +166,18 @@ class ChatCompletionRequest(SamplingRequest):
         if self.max_tokens is not None and self.max_completion_tokens is not None:
             message = "send either max_tokens or max_completion_tokens, not both"
             raise PydanticCustomError("two_caps", message, {"field": "max_tokens"})
+        return self
+
+    @model_validator(mode="after")
+    def results_answer_calls(self) -> Self:
+        """A tool's result has to answer a call that came before it, as at every provider that checks."""
+        called: set[str] = set()
+        for index, message in enumerate(self.messages):
+            if isinstance(message, AssistantMessage):
+                called.update(call.id for call in message.tool_calls or ())
+            elif isinstance(message, ToolMessage) and message.tool_call_id not in called:
+                field = f"messages[{index}].tool_call_id"
+                raise PydanticCustomError("no_call", "answers no call of an earlier message", {"field": field})
         return self
 
     @property

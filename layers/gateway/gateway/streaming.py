@@ -15,25 +15,29 @@ LINE_BREAKS = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "
 """What JSON may hold as it is, but some clients take for the end of a line: Python's `str.splitlines`, httpx."""
 
 
-def chat_events(completion: dict[str, Any], include_usage: bool) -> str:
+def chat_events(completion: dict[str, Any], include_usage: bool, told: dict[str, Any]) -> str:
     """A chat completion as `chat.completion.chunk` events and `[DONE]`.
 
     Args:
         include_usage: whether a last chunk without choices carries the usage, and all others a null; clients that did
             not ask for it index `choices[0]` of every chunk.
+        told: what the gateway says of the completion, on the chunks that carry a `finish_reason`.
     """
-    return _events(completion | {"object": "chat.completion.chunk"}, _chat_choices(completion), include_usage)
+    return _events(completion | {"object": "chat.completion.chunk"}, _chat_choices(completion), include_usage, told)
 
 
-def text_events(completion: dict[str, Any], include_usage: bool) -> str:
+def text_events(completion: dict[str, Any], include_usage: bool, told: dict[str, Any]) -> str:
     """A `text_completion` as events: one chunk a choice, and `[DONE]`."""
-    return _events(completion, iter(completion["choices"]), include_usage)
+    return _events(completion, iter(completion["choices"]), include_usage, told)
 
 
-def _events(completion: dict[str, Any], choices: Iterator[dict[str, Any]], include_usage: bool) -> str:
+def _events(completion: Chunk, choices: Iterator[Chunk], include_usage: bool, told: dict[str, Any]) -> str:
     frame = {name: value for name, value in completion.items() if name not in ("choices", "usage")}
     null_usage: Chunk = {"usage": None} if include_usage else {}
-    chunks = [frame | {"choices": [choice]} | null_usage for choice in choices]
+    chunks = [
+        frame | {"choices": [choice]} | null_usage | ({"gateway": told} if choice.get("finish_reason") else {})
+        for choice in choices
+    ]
     if include_usage:
         chunks.append(frame | {"choices": [], "usage": completion.get("usage")})
     lines = [*map(to_json, chunks), "[DONE]"]

@@ -14,6 +14,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from gateway import __version__
 from gateway.deadline import Deadline
 from gateway.errors import UpstreamError, UpstreamTimeout
+from gateway.usage import Usage
 
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 30.0
@@ -21,27 +22,11 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Usage:
-    """Tokens, as the provider counted them; None where it did not say.
-
-    Attributes:
-        input_tokens, output_tokens: all that went in and came out.
-        cached_tokens: the part of the input that was read from the provider's cache.
-        reasoning_tokens: the part of the output that was reasoning.
-    """
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
-
-
-@dataclass(frozen=True)
 class Answer:
     """A provider's answer.
 
     Attributes:
-        body: in OpenAI's format, `chat.completion`.
+        body: in OpenAI's format: a `chat.completion`, or a list of embeddings.
         usage: the tokens that it used.
         model: the model that really answered, by the provider's own word.
     """
@@ -53,11 +38,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A provider's request, ready to send."""
+    """A provider's request, ready to send; its body is JSON, or bytes that have been made and signed already."""
 
     url: str
     headers: Mapping[str, str]
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] | bytes
 
 
 @dataclass(frozen=True)
@@ -139,7 +124,7 @@ def send(request: HttpRequest, deadline: Deadline) -> HttpResponse:
 def _post(request: HttpRequest, deadline: Deadline) -> HttpResponse:
     with _fresh_session(deadline.now()).post(
         request.url,
-        json=request.body,
+        **({"data": request.body} if isinstance(request.body, bytes) else {"json": request.body}),
         headers=dict(request.headers),
         timeout=(CONNECT_SECONDS, deadline.remaining()),
         allow_redirects=False,

@@ -10,18 +10,44 @@ import re
 from typing import Any
 
 from gateway.deadline import Deadline
+from gateway.embeddings import EmbeddingRequest, answer_body
 from gateway.errors import InvalidRequest
-from gateway.providers.base import Answer, Usage
+from gateway.providers.base import Answer
 from gateway.providers.samples import sample
+from gateway.providers.vectors import vector
+from gateway.providers.vocabulary import Vocabulary
 from gateway.registry import Deployment, Endpoint
 from gateway.schemas import ChatCompletionRequest, FunctionDefinition
+from gateway.usage import Usage
 
-PASSES_UNKNOWN_FIELDS = False
+VOCABULARY: Vocabulary = dict.fromkeys(
+    [
+        *("messages", "messages.role", "messages.name", "messages.content", "messages.content.*"),
+        *("messages.tool_call_id", "messages.tool_calls", "messages.tool_calls.*", "messages.refusal"),
+        *("messages.function_call", "messages.function_call.*", "functions", "functions.*", "function_call"),
+        *("tools", "tools.*", "tool_choice", "tool_choice.*", "parallel_tool_calls"),
+        *(
+            "response_format",
+            "response_format.*",
+            "reasoning_effort",
+            "n",
+            "seed",
+            "stop",
+            "user",
+            "metadata",
+            "metadata.*",
+        ),
+        *("max_tokens", "max_completion_tokens", "temperature", "top_p", "presence_penalty", "frequency_penalty"),
+        *("logit_bias", "logit_bias.*", "logprobs", "top_logprobs", "store"),
+    ]
+)
+"""All that OpenAI's chat has: it takes part in tests of everything."""
 
 TOKEN = re.compile(r"\s*\w{1,5}|\s*[^\w\s]|\s+")
 WORD = re.compile(r"[^\W_]{3,}")
 MAX_CHARACTERS = 50_000
 """Of all choices together: models have a limit too, and many copies of a large request would not fit into memory."""
+VECTOR_SIZE = 256
 COMMON_WORDS = set(
     re.findall(r"\w+", "the and for with that this from you your are can get has have please what when where which who")
 )
@@ -56,7 +82,25 @@ def complete(request: ChatCompletionRequest, deployment: Deployment, endpoint: E
         },
         "system_fingerprint": "fp_local",
     }
-    return Answer(body, Usage(input_tokens, output_tokens), deployment.name)
+    return Answer(body, Usage(input_tokens=input_tokens, output_tokens=output_tokens), deployment.name)
+
+
+def embed(request: EmbeddingRequest, deployment: Deployment, endpoint: Endpoint, deadline: Deadline) -> Answer:
+    """Vectors of the texts: the same for the same text, of length 1, near each other where the texts are alike.
+
+    Raises:
+        Inexpressible: the texts are token numbers, or there is a field that it does not know.
+        UpstreamTimeout: the deadline has passed.
+    """
+    request.refuse_unknown(deployment, "dimensions", "input_type")
+    size = request.dimensions or deployment.dimensions or VECTOR_SIZE
+    texts = request.texts(deployment)
+    found = []
+    for text in texts:
+        deadline.remaining()
+        found.append(vector(text, size))
+    usage = Usage(input_tokens=sum(len(TOKEN.findall(text)) for text in texts), output_tokens=0)
+    return Answer(answer_body(found, request, deployment.name, usage), usage, deployment.name)
 
 
 def _choice(request: ChatCompletionRequest, digest: str) -> dict[str, Any]:

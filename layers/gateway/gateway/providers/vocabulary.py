@@ -1,0 +1,134 @@
+"""What a deployment can express of OpenAI's request, and what becomes of the rest: refused, or dropped and told.
+
+A vocabulary is a table of paths through the request, such as "messages.content.image_url.url"; arrays are transparent,
+and what lies below "tools.function.parameters.*" is the client's own. Beside a path there may be a check of its value.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.errors import Inexpressible
+from gateway.registry import Deployment
+from gateway.schemas import ChatCompletionRequest
+
+Check = Callable[[Any], bool]
+Vocabulary = Mapping[str, Check | None]
+Place = tuple[str | int, ...]
+
+SAYS_NOTHING: Mapping[str, tuple[Any, ...]] = {
+    "n": (1,),
+    "store": (False,),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "presence_penalty": (0, 0.0),
+    "frequency_penalty": (0, 0.0),
+    "parallel_tool_calls": (True,),
+    "tool_choice": ("auto",),
+    "service_tier": ("auto", "default"),
+    "response_format": ({"type": "text"},),
+    "messages.content.image_url.detail": ("auto",),
+    "tools.function.strict": (False,),
+    "response_format.json_schema.strict": (False, True),
+}
+"""Values that ask for what happens anyway. So do null, and empty objects and arrays."""
+
+ECHOES = (
+    *("messages.annotations", "messages.audio", "messages.reasoning_content", "messages.reasoning"),
+    *("messages.thinking_blocks", "messages.tool_calls.extra_content"),
+)
+"""What answers carry beside the message itself. Clients send it back as it came: dropped and told, never refused."""
+
+MEANING = ("messages", "tools", "model")
+"""What is never dropped, whatever a model's `drop_params` says: the words themselves."""
+
+HINTS = ("messages.name", "messages.content.image_url.detail", "tools.function.strict")
+"""Of those, what may be."""
+
+ALWAYS = ("model", "stream", "stream_options")
+"""What the gateway does itself."""
+
+
+def fitted(
+    request: ChatCompletionRequest, vocabulary: Vocabulary | None, deployment: Deployment
+) -> tuple[ChatCompletionRequest, list[str]]:
+    """The request as a deployment can express it, and the places of what was left out.
+
+    Args:
+        vocabulary: what the protocol can express; None for everything.
+    Raises:
+        Inexpressible: there is something else, which the deployment does not say may be dropped; `param` names it.
+    """
+    if vocabulary is None and not deployment.unsupported:
+        return request, []
+    body = request.wire()
+    dropped: list[str] = []
+    for path, place in list(_inexpressible(body, _Speech(vocabulary, deployment.unsupported), "", ())):
+        shown = _shown(place)
+        if path not in ECHOES and not _may_drop(path, deployment):
+            raise Inexpressible(f"{shown}: {deployment.name} cannot do this.", param=shown)
+        body = _without(body, place)
+        dropped.append(shown)
+    return (ChatCompletionRequest.model_validate(body) if dropped else request), dropped
+
+
+@dataclass(frozen=True)
+class _Speech:
+    """A protocol's vocabulary, without what one deployment of it lacks."""
+
+    vocabulary: Vocabulary | None
+    unsupported: frozenset[str]
+
+    def has(self, path: str, value: Any) -> bool:
+        if path in self.unsupported:
+            return False
+        if self.vocabulary is None:
+            return True
+        check = self.vocabulary.get(path)
+        return path in self.vocabulary and (check is None or check(value))
+
+    def is_open_below(self, path: str) -> bool:
+        return self.vocabulary is not None and f"{path}.*" in self.vocabulary
+
+
+def _inexpressible(value: Any, speech: _Speech, path: str, place: Place) -> Iterator[tuple[str, Place]]:
+    """What cannot be said, in the order of the request."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _inexpressible(item, speech, path, (*place, index))
+    if not isinstance(value, dict) or speech.is_open_below(path):
+        return
+    for key, inner in value.items():
+        known, where = f"{path}.{key}" if path else key, (*place, key)
+        if known in ALWAYS or _says_nothing(known, inner):
+            continue
+        if speech.has(known, inner):
+            yield from _inexpressible(inner, speech, known, where)
+        else:
+            yield known, where
+
+
+def _says_nothing(path: str, value: Any) -> bool:
+    if value is None or value in ([], {}):
+        return True
+    return any(value == nothing and type(value) is type(nothing) for nothing in SAYS_NOTHING.get(path, ()))
+
+
+def _may_drop(path: str, deployment: Deployment) -> bool:
+    if isinstance(deployment.drop_params, tuple):
+        return path in deployment.drop_params
+    return deployment.drop_params and (path.split(".")[0] not in MEANING or path in HINTS)
+
+
+def _without(value: Any, place: Place) -> Any:
+    """A copy of the value without what is at the place; the rest is shared."""
+    key, *deeper = place
+    if isinstance(value, list):
+        return [_without(item, tuple(deeper)) if index == key else item for index, item in enumerate(value)]
+    if deeper:
+        return value | {key: _without(value[key], tuple(deeper))}
+    return {name: item for name, item in value.items() if name != key}
+
+
+def _shown(place: Place) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")[:256]
