@@ -16,6 +16,8 @@ from local.access import Access, create
 from local.platform_ import Platform
 from local.stack import Stack
 from tests.upstream import Upstream
+from tests.upstream.anthropic_api.protocol import Anthropic
+from tests.upstream.gemini_api.protocol import Gemini
 
 PROVIDER_KEY = "sk-canary-provider-key-5d1f"
 SHELL_CANARY = "canary-of-the-shell-77aa"
@@ -87,9 +89,32 @@ def upstream(_upstream: Upstream) -> Iterator[Upstream]:
 
 
 @pytest.fixture(scope="session")
-def gateway(_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def anthropic() -> Iterator[Upstream]:
+    """The provider behind anthropic/…"""
+    with Upstream(protocol=Anthropic(PROVIDER_KEY)) as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="session")
+def gemini() -> Iterator[Upstream]:
+    """The provider behind gemini/…"""
+    with Upstream(protocol=Gemini(PROVIDER_KEY)) as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="session")
+def gateway(
+    _upstream: Upstream, anthropic: Upstream, gemini: Upstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
     """The gateway, as scripts/start makes it."""
-    exported = {"OPENAI_API_KEY": PROVIDER_KEY, "OPENAI_BASE_URL": f"{_upstream.url}/v1"}
+    exported = {
+        "OPENAI_API_KEY": PROVIDER_KEY,
+        "OPENAI_BASE_URL": f"{_upstream.url}/v1",
+        "ANTHROPIC_API_KEY": PROVIDER_KEY,
+        "ANTHROPIC_BASE_URL": anthropic.url,
+        "GEMINI_API_KEY": PROVIDER_KEY,
+        "GEMINI_BASE_URL": gemini.url,
+    }
     platform = Platform(tmp_path_factory.mktemp("gateway"), free_port(), environment=exported)
     with pytest.MonkeyPatch.context() as shell:
         for name in ("AWS_ENDPOINT_URL", "GROQ_API_KEY", "SHELL_CANARY"):
