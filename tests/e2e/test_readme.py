@@ -53,8 +53,22 @@ def test_the_curl_request_is_answered_as_shown(gateway: Gateway, folder: Path) -
 
 
 def test_openais_python_package_runs(gateway: Gateway, folder: Path) -> None:
-    code = block("python", "from openai import OpenAI")
+    code = block("python", "client.chat.completions.create")
     assert run([str(envs.python("dev")), "-c", code], folder, gateway) == "You said: Hello\n"
+
+
+def test_the_embeddings_of_similar_texts_are_near_each_other(gateway: Gateway, folder: Path) -> None:
+    code = block("python", "client.embeddings.create")
+    assert run([str(envs.python("dev")), "-c", code], folder, gateway) == "True\n"
+
+
+def test_the_provider_that_is_added_is_a_right_one(tmp_path: Path) -> None:
+    (tmp_path / "models.json").write_text(block("json", "acme/large"))
+    done = subprocess.run(
+        [envs.ROOT / "scripts" / "put-models", tmp_path / "models.json", "--check"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "+ acme/large: acme/acme-large-2\nThe file is right; nothing was changed.\n"
 
 
 def test_langchain_runs(gateway: Gateway, folder: Path) -> None:
