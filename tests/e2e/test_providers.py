@@ -50,7 +50,7 @@ def test_a_chat_is_answered_by_every_provider_plain_and_streamed(gateway: Gatewa
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_tool_is_called_and_its_result_goes_back(gateway: Gateway, model: str) -> None:
-    client = gateway.openai()
+    client: Any = gateway.openai()
     first = client.chat.completions.create(model=model, messages=ASKED, tools=[WEATHER], tool_choice="required")
     message = first.choices[0].message
     assert first.choices[0].finish_reason == "tool_calls"

@@ -65,7 +65,10 @@ def test_the_embeddings_of_similar_texts_are_near_each_other(gateway: Gateway, f
 def test_the_provider_that_is_added_is_a_right_one(tmp_path: Path) -> None:
     (tmp_path / "models.json").write_text(block("json", "acme/large"))
     done = subprocess.run(
-        [envs.ROOT / "scripts" / "put-models", tmp_path / "models.json", "--check"], capture_output=True, text=True, check=False
+        [envs.ROOT / "scripts" / "put-models", tmp_path / "models.json", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "+ acme/large: acme/acme-large-2\nThe file is right; nothing was changed.\n"
