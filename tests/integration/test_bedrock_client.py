@@ -254,26 +254,6 @@ def test_a_key_that_no_header_can_carry_is_an_error(upstream: Upstream, key: str
     assert upstream.requests == []
 
 
-def test_what_boto3_finds_fault_with_is_told_without_the_customers_words(upstream: Upstream) -> None:
-    parameters = {"modelId": "m", "messages": [{"role": "user", "content": "my secret"}]}
-    endpoint = Endpoint(upstream.url, None, "eu-west-1")
-    with pytest.raises(InvalidRequest) as caught:
-        bedrock_client.call("converse", parameters, endpoint, Deadline(time.time() + 5))
-    told = "Bedrock cannot be asked this: Invalid type for parameter messages[0].content."
-    assert caught.value.message == told
-    assert caught.value.__suppress_context__
-
-
-def test_a_request_nested_too_deeply_is_refused(upstream: Upstream) -> None:
-    deep: dict[str, Any] = {}
-    for _ in range(5000):
-        deep = {"a": deep}
-    endpoint = Endpoint(upstream.url, None, "eu-west-1")
-    parameters = {"modelId": "m", "additionalModelRequestFields": deep}
-    with pytest.raises(InvalidRequest, match="nested too deeply"):
-        bedrock_client.call("converse", parameters, endpoint, Deadline(time.time() + 5))
-
-
 def test_a_function_without_credentials_says_so(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
@@ -283,9 +263,3 @@ def test_a_function_without_credentials_says_so(upstream: Upstream, monkeypatch:
     refusal(upstream, CredentialsRefused)
     assert text(ask(upstream, KEY)) == "You said: hello there"
     assert len(upstream.requests) == 1
-
-
-@pytest.mark.parametrize("endpoint", [Endpoint("", None, "no such region"), Endpoint("nonsense", None, "eu-west-1"), Endpoint("http://[", KEY, "eu-west-1")], ids=str)  # fmt: skip
-def test_a_region_or_an_address_that_is_none_is_an_error(endpoint: Endpoint) -> None:
-    with pytest.raises(UpstreamError, match="region or address"):
-        bedrock_client.call("converse", {"modelId": "m"}, endpoint, Deadline(time.time() + 5))

@@ -8,6 +8,7 @@ import pytest
 
 from gateway import pipeline
 from gateway.registry import Registry
+from tests.conftest import LambdaContext
 from tests.integration.harness import PROVIDER_KEY, Gateway, event_with
 from tests.upstream import Reply, Upstream
 from tests.upstream.openai_api.chat import completion
@@ -23,6 +24,8 @@ DATA: dict[str, Any] = {
     "models": {
         "priced": {"deployments": [{"provider": "p", "model": "a", "price": PRICE}]},
         "unpriced": {"deployments": [{"provider": "p", "model": "b"}]},
+        "half priced": {"deployments": [{"provider": "p", "model": "a", "price": {"input": "1"}}]},
+        "priced one day": {"deployments": [{"provider": "p", "model": "a", "price": PRICE | {"since": "9999-12-31"}}]},
         "both": {
             "deployments": [
                 {"provider": "p", "model": "b"},
@@ -123,6 +126,19 @@ def test_a_request_that_a_provider_refused_cost_nothing(gateway: Gateway, upstre
     assert gateway.row()["cost_usd"] == 0
 
 
+@pytest.mark.parametrize("reply", [Reply.default().stalled("headers"), Reply.default().stalled("middle")])
+def test_what_a_provider_charges_for_an_answer_that_never_came_is_not_known(
+    gateway: Gateway, upstream: Upstream, capsys: pytest.CaptureFixture[str], reply: Reply
+) -> None:
+    gateway.chat(model="priced")
+    capsys.readouterr()
+    upstream.enqueue(reply)
+    answer = gateway.chat(LambdaContext(1150), model="priced")
+    assert (answer.status, "x-gateway-cost-usd" in answer.headers) == (504, False)
+    assert gateway.rows()[-1]["cost_usd"] is None
+    assert [list(metric)[-1] for metric in metrics(capsys)] == ["UnknownUsage"]
+
+
 @pytest.mark.parametrize("budget", ["day_limit", "month_limit", "total_limit"])
 def test_a_key_with_a_budget_is_refused_a_model_whose_price_is_not_known(
     gateway: Gateway, upstream: Upstream, budget: str
@@ -133,6 +149,31 @@ def test_a_key_with_a_budget_is_refused_a_model_whose_price_is_not_known(
     assert upstream.requests == []
     assert gateway.rows() == []
     assert gateway.chat(model="priced").status == 200
+
+
+@pytest.mark.parametrize("model", ["half priced", "priced one day"])
+def test_a_price_that_does_not_tell_what_an_answer_costs_now_is_not_known(
+    gateway: Gateway, upstream: Upstream, capsys: pytest.CaptureFixture[str], model: str
+) -> None:
+    upstream.enqueue(used())
+    assert gateway.chat(model=model).status == 200
+    assert gateway.row()["cost_usd"] is None
+    assert [list(metric)[-1] for metric in metrics(capsys)] == ["UnknownPrice"]
+
+
+@pytest.mark.parametrize("model", ["half priced", "priced one day"])
+def test_with_a_budget_a_price_that_does_not_tell_what_an_answer_costs_now_is_none(
+    gateway: Gateway, upstream: Upstream, model: str
+) -> None:
+    gateway.change_key(total_limit=Decimal("5"))
+    assert gateway.chat(model=model).error["code"] == "model_not_allowed"
+    assert upstream.requests == []
+
+
+def test_with_a_budget_embeddings_need_no_price_of_output(gateway: Gateway, upstream: Upstream) -> None:
+    gateway.change_key(total_limit=Decimal("5"))
+    event = event_with("embeddings", {"model": "vectors", "input": "a"})
+    assert gateway.send("embeddings", event).status == 200
 
 
 def test_a_key_s_policy_may_allow_unknown_prices(gateway: Gateway, upstream: Upstream) -> None:

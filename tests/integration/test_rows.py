@@ -111,6 +111,15 @@ def test_an_unknown_field_is_dropped_and_listed_where_the_model_says_so(gateway:
     assert answer.headers["x-gateway-dropped-params"] == "top_k, min_p"
 
 
+def test_of_what_was_left_out_the_header_names_as_much_as_fits_and_counts_the_rest(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_registry(monkeypatch, drop_params=True)
+    fields: dict[str, Any] = {f"{'x' * 250}{number:02}": 1 for number in range(25)}
+    told = gateway.chat(**fields).headers["x-gateway-dropped-params"].split(", ")
+    assert told == [*list(fields)[:20], "and 5 more"]
+
+
 def test_an_answer_too_large_for_lambda_leaves_a_row_with_its_tokens(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ error              class, status, type, code, param, message, retry_after, retry
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -95,3 +96,10 @@ def answered(answer: Answer, expected: Json) -> Json:
     }
     whole = {"body": answer.body, "model": answer.model, "usage": counts}
     return {name: whole[name] for name in expected}
+
+
+def whole(value: Any) -> Any:
+    """What pydantic made of a value by a package's types, read through: it checks iterables only as they are read."""
+    if isinstance(value, dict):
+        return {name: whole(inner) for name, inner in value.items()}
+    return [whole(inner) for inner in value] if isinstance(value, list | Iterator) else value

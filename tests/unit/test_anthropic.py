@@ -16,11 +16,10 @@ from gateway.body import parse_body
 from gateway.deadline import Deadline
 from gateway.embeddings import EmbeddingRequest
 from gateway.errors import GatewayError, Inexpressible, InvalidRequest
-from gateway.providers import anthropic, images, vocabulary
+from gateway.providers import anthropic, vocabulary
 from gateway.providers.anthropic_answers import JSON_TOOL
-from gateway.providers.base import Answer, HttpRequest
+from gateway.providers.base import HttpRequest
 from gateway.registry import Deployment, Endpoint, Provider
-from gateway.schemas import ChatCompletionRequest
 from tests.unit import golden
 from tests.unit.builders import HELLO, caught_from, event, request
 
@@ -148,6 +147,7 @@ def test_golden_answers_are_as_anthropic_s_package_has_them(path: Path) -> None:
         ({"messages": with_image("assistant", "https://example.com/a.png")}, "messages[1].content[0].image_url.url"),
         ({"response_format": {"type": "json_object"}, "tools": [TOOL]}, "response_format"),
         ({"reasoning_effort": "low"}, "reasoning_effort"),
+        ({"messages": [{"role": "assistant", "content": "How can I help?"}, *HELLO]}, "messages"),
     ],
 )
 def test_what_anthropic_cannot_do_is_refused_by_name(fields: dict[str, Any], param: str) -> None:
@@ -187,7 +187,15 @@ def test_a_budget_needs_the_thoughts_that_led_to_a_call() -> None:
     fitted(thinks("budget"), **asked | {"messages": [*told, {"role": "assistant", "content": "y"}, *HELLO]})
 
 
-@pytest.mark.parametrize("blocks", ["thoughts", [{"type": "image"}], ["thinking"], {"type": "thinking"}])
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        *("thoughts", ["thinking"], {"type": "thinking"}, [{"type": "image"}], [{"type": ["thinking"]}]),
+        [{"type": "thinking", "thinking": "Hm."}],
+        [{"type": "thinking", "thinking": "Hm.", "signature": ""}],
+        [{"type": "redacted_thinking", "data": 5}],
+    ],
+)
 def test_thoughts_that_are_none_are_dropped_and_told(blocks: Any) -> None:
     asked = request(messages=[*HELLO, {"role": "assistant", "content": "x", "thinking_blocks": blocks}])
     _, dropped = vocabulary.fitted(asked, anthropic.VOCABULARY, DEPLOYMENT)
@@ -249,46 +257,3 @@ def test_there_are_no_embeddings() -> None:
     asked = parse_body(event({"model": "m", "input": "Hi"}), EmbeddingRequest)
     error = caught_from(lambda: anthropic.embed(asked, DEPLOYMENT, ENDPOINT, Deadline(0)), Inexpressible)
     assert error.message == "model: anthropic/claude-opus-4-8 makes no embeddings."
-
-
-# Over the wire, as far as it goes without one.
-
-
-class Wire:
-    """Takes the place of `send`."""
-
-    def __init__(self, status: int, body: Any) -> None:
-        self.answer = golden.response(status, body)
-        self.sent: list[Any] = []
-
-    def __call__(self, request: HttpRequest, deadline: Deadline) -> Any:
-        self.sent.append(request.body)
-        return self.answer
-
-
-def complete(asked: ChatCompletionRequest) -> Answer:
-    return anthropic.complete(asked, DEPLOYMENT, ENDPOINT, Deadline(2 * NOW, lambda: NOW))
-
-
-def test_a_key_quoted_back_in_an_error_never_reaches_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    error = {"type": "invalid_request_error", "message": f"Not with {ENDPOINT.api_key}."}
-    monkeypatch.setattr(anthropic, "send", Wire(400, {"type": "error", "error": error}))
-    assert caught_from(lambda: complete(request()), InvalidRequest).message == "Not with ***."
-
-
-def test_only_images_without_tls_are_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire, fetched = Wire(200, {"type": "message", "content": [{"type": "text", "text": "Hi"}]}), []
-    monkeypatch.setattr(anthropic, "send", wire)
-
-    def inlined(asked: ChatCompletionRequest, deadline: Deadline, which: Any) -> ChatCompletionRequest:
-        urls = ["http://example.com/a.png", "HTTP://example.com/a.png", "https://example.com/a.png", BMP]
-        fetched.append([url for url in urls if which(url)])
-        return request(messages=with_image("user", "data:image/png;base64,iVBORw0KGgo="))
-
-    monkeypatch.setattr(images, "inlined", inlined)
-    answer = complete(request(messages=with_image("user", "https://example.com/a.png")))
-    assert (answer.body["created"], fetched) == (1790000000, [])
-    complete(request(messages=with_image("user", "http://example.com/a.png")))
-    assert fetched == [["http://example.com/a.png", "HTTP://example.com/a.png"]]
-    sources = [sent["messages"][0]["content"][1]["source"]["type"] for sent in wire.sent]
-    assert sources == ["url", "base64"]

@@ -74,6 +74,8 @@ def test_any_answer_is_an_answer_or_one_of_our_errors(body: Any, status: int) ->
     assert found.model
     assert found.body["model"] == found.model
     assert found.body["choices"][0]["finish_reason"] in ("stop", "length", "tool_calls", "content_filter")
+    said = found.body["choices"][0]["message"]
+    assert said["content"] is not None or said.get("tool_calls") or said["refusal"]
     json.dumps(found.body)
 
 

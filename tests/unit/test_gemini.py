@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from google.genai import types
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from gateway.deadline import Deadline
@@ -110,6 +112,12 @@ def test_answers_in_pairs_are_of_google_s_types(path: Path) -> None:
             "messages[0].content[0].image_url.detail",
         ),
         ({"messages": [{"role": "assistant", "tool_calls": [{"id": "a"}]}]}, "messages[0].tool_calls"),
+        ({"response_format": {"type": "json_object"}, "tools": [TOOL]}, "response_format"),
+        ({"reasoning_effort": "low", "max_tokens": 512}, "reasoning_effort"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/gif;base64,R0lGODlh"}}]}]},
+            "messages[0].content[0].image_url.url",
+        ),
     ],
 )  # fmt: skip
 def test_what_gemini_cannot_express_is_refused_by_name(fields: dict[str, Any], param: str) -> None:
@@ -129,6 +137,17 @@ def test_what_is_no_signature_of_gemini_s_is_dropped_and_told(extra: Any) -> Non
     assert dropped == ["messages[1].tool_calls[0].extra_content"]
     body: Any = gemini.to_request(fitted, deployment(), ENDPOINT).body
     assert list(body["contents"][1]["parts"][0]) == ["functionCall"]
+
+
+@given(st.sampled_from(["minimal", "low", "medium", "high"]), st.integers(513, 100_000))
+def test_a_budget_always_leaves_room_for_an_answer(effort: str, cap: int) -> None:
+    config = sent(reasoning_effort=effort, max_tokens=cap)["generationConfig"]
+    assert 512 <= config["thinkingConfig"]["thinkingBudget"] < config["maxOutputTokens"] == cap
+
+
+def test_no_budget_is_needed_for_no_thoughts() -> None:
+    config = sent(reasoning_effort="none", max_tokens=5)["generationConfig"]
+    assert config["thinkingConfig"] == {"thinkingBudget": 0}
 
 
 def test_models_that_always_think_cannot_be_told_not_to() -> None:
@@ -171,6 +190,12 @@ def test_older_models_take_no_images_in_results_of_tools() -> None:
 def test_the_most_that_gemini_takes_is_taken() -> None:
     config = sent(stop=list("abcde"), n=8, seed=-(2**31), temperature=2)["generationConfig"]
     assert config == {"temperature": 2, "candidateCount": 8, "seed": -(2**31), "stopSequences": list("abcde")}
+
+
+@pytest.mark.parametrize("base_url", ["https://proxy.example", "https://proxy.example/v1beta"])
+def test_the_version_is_in_the_path_once(base_url: str) -> None:
+    made = gemini.to_request(request(), deployment(), Endpoint(base_url, None))
+    assert made.url == "https://proxy.example/v1beta/models/gemini-2.5-flash:generateContent"
 
 
 def test_without_a_key_there_is_no_header() -> None:

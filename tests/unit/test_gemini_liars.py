@@ -89,6 +89,8 @@ def test_any_json_is_an_answer_or_an_error(body: Any, status: int) -> None:
     except GatewayError:
         return
     assert answer.body["choices"]
+    said = [choice["message"] for choice in answer.body["choices"]]
+    assert all(one["content"] is not None or one.get("tool_calls") or one["refusal"] for one in said)
     assert all(c["finish_reason"] in ("stop", "length", "tool_calls", "content_filter") for c in answer.body["choices"])
     json.dumps(answer.body, allow_nan=False)
 

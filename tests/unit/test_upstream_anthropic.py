@@ -1,14 +1,16 @@
-"""The scripted provider answers as Anthropic does, also in the eyes of Anthropic's own client."""
+"""The scripted provider answers as Anthropic does."""
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from anthropic.types import Message
 
-from tests.upstream import Reply, Upstream
+from tests.unit import golden
+from tests.upstream import Recorded, Reply, Upstream
 from tests.upstream.anthropic_api.answers import THOUGHT
 from tests.upstream.anthropic_api.errors import error_answer
 from tests.upstream.anthropic_api.protocol import Anthropic
@@ -23,6 +25,7 @@ HEADERS = {"x-api-key": "sk-ant-test", "anthropic-version": "2023-06-01"}
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "additionalProperties": False}
 TOOL = {"name": "weather", "input_schema": SCHEMA}
 USE = {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {}}
+THINKING = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "sunny"}
 PNG = {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}
 
@@ -54,6 +57,14 @@ def answered(upstream: Upstream, **fields: Any) -> dict[str, Any]:
     body: dict[str, Any] = response.json()
     Message.model_validate(body, strict=True)
     return body
+
+
+@pytest.mark.parametrize("path", golden.pairs("anthropic"), ids=lambda path: path.stem)
+def test_takes_all_requests_of_the_golden_pairs(path: Path) -> None:
+    made = golden.read(path)["provider_request"]
+    asked = Recorded("POST", "/v1/messages", made["headers"], json.dumps(made["body"]).encode(), "")
+    found = Anthropic(made["headers"]["x-api-key"])(asked)
+    assert found.status == 200, found.body
 
 
 def test_an_answer_is_an_echo_with_every_count(upstream: Upstream) -> None:
@@ -148,6 +159,15 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     (
         {"messages": [user(RESULT)]},
         "messages.0.content.0: unexpected `tool_use_id` found in `tool_result` blocks: toolu_1.",
+    ),
+    ({"messages": [{"role": "assistant", "content": "x"}]}, 'messages: first message must use the "user" role'),
+    (
+        {"messages": [*HELLO["messages"], {"role": "assistant", "content": [THINKING]}]},
+        "messages.1: The final block in an assistant message cannot be `thinking`.",
+    ),
+    (
+        {"messages": [*HELLO["messages"], {"role": "assistant", "content": "x "}]},
+        "messages: final assistant content cannot end with trailing whitespace",
     ),
     ({"messages": called()}, "messages.1: `tool_use` ids were found without `tool_result` blocks immediately after"),
     (
@@ -270,25 +290,3 @@ def test_scripted_errors_have_anthropic_s_shape(upstream: Upstream, status: int,
     error = {"type": kind, "message": "Sorry.", "details": {"error_code": "c"}}
     assert response.json() == {"type": "error", "error": error, "request_id": "req_scripted"}
     assert (response.status_code, response.headers["retry-after"]) == (status, "7")
-
-
-@pytest.fixture
-def client(upstream: Upstream) -> Iterator[Any]:
-    anthropic = pytest.importorskip("anthropic")
-    with anthropic.Anthropic(base_url=upstream.url, api_key="sk-ant-test", max_retries=0, timeout=5) as made:
-        yield made
-
-
-def test_anthropic_s_client_accepts_answers(client: Any) -> None:
-    found = client.messages.create(**HELLO, tools=[TOOL], tool_choice={"type": "any"})
-    assert (found.stop_reason, found.content[0].input) == ("tool_use", {"city": "text"})
-    assert client.messages.create(**HELLO).content[0].text == "You said: hello there"
-
-
-def test_anthropic_s_client_sees_errors_as_its_own(upstream: Upstream, client: Any) -> None:
-    anthropic = pytest.importorskip("anthropic")
-    upstream.enqueue(Reply(error_answer(529, "Overloaded")))
-    with pytest.raises(anthropic.OverloadedError):
-        client.messages.create(**HELLO)
-    with pytest.raises(anthropic.BadRequestError, match="max_tokens: Input should be greater"):
-        client.messages.create(**HELLO | {"max_tokens": -1})

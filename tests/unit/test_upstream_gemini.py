@@ -186,6 +186,15 @@ def test_results_of_calls_are_said_back() -> None:
             "Please ensure that function call turn comes immediately after a user turn or after a function response turn.",
         ),
         (
+            {"generationConfig": {"responseMimeType": "application/json"}, "tools": TOOLS},
+            "Function calling with a response mime type: 'application/json' is unsupported",
+        ),
+        (
+            {"contents": [HELLO, {"role": "model", "parts": [CALL]}, {"role": "user", "parts": [RESULT, {"text": "a"}]}]},
+            "Please ensure that the number of function response parts is equal to the number of function call parts of "
+            "the function call turn.",
+        ),
+        (
             {"contents": [HELLO, {"role": "model", "parts": [CALL, CALL]}, {"role": "user", "parts": [RESULT]}]},
             "Please ensure that the number of function response parts is equal to the number of function call parts of "
             "the function call turn.",
@@ -206,6 +215,14 @@ def test_later_models_want_their_signatures_back() -> None:
     assert refusal(model=PRO, contents=contents).startswith("Function call is missing a thought_signature")
     contents[1]["parts"] = [CALL | {"thoughtSignature": "c2ln"}]
     assert ask(PRO, contents=contents)
+
+
+def test_the_least_budget_depends_on_the_model() -> None:
+    for model, least in (("gemini-2.5-flash-lite", 512), ("gemini-2.5-pro", 128), (FLASH, 1)):
+        assert ask(model, generationConfig={"thinkingConfig": {"thinkingBudget": least}})
+        if least > 1:
+            message = refusal(model=model, generationConfig={"thinkingConfig": {"thinkingBudget": least - 1}})
+            assert message.startswith(f"The thinking budget {least - 1} is invalid.")
 
 
 def test_older_models_see_all_images_alike() -> None:

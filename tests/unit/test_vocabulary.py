@@ -1,6 +1,7 @@
 """What a deployment cannot express is refused, naming the place, or dropped and told; nothing else is touched."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import Inexpressible
-from gateway.providers.vocabulary import SAYS_NOTHING, Vocabulary, fitted
+from gateway.providers.vocabulary import ECHOES, SAYS_NOTHING, Vocabulary, fitted
 from gateway.registry import Deployment, Provider
 from tests.unit.builders import HELLO, caught_from, request
 
@@ -89,6 +90,42 @@ def test_values_that_ask_for_nothing_are_no_reason_to_refuse(path: str, values: 
         assert passes(tools=[TOOL], **{path: value})[1] == []
 
 
+@pytest.mark.parametrize("fields", [{"presence_penalty": 0}, {"presence_penalty": 0.0}, {"frequency_penalty": 0.0}])
+def test_zero_is_nothing_however_it_is_written(fields: dict[str, Any]) -> None:
+    assert passes(**fields)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"service_tier": "flex"}, "service_tier"),
+        ({"store": True}, "store"),
+        ({"n": 2}, "n"),
+        ({"parallel_tool_calls": False, "tools": [TOOL]}, "parallel_tool_calls"),
+        ({"presence_penalty": 0.1}, "presence_penalty"),
+        (
+            {"messages": said({"type": "image_url", "image_url": {"url": "https://e.com", "detail": "low"}})},
+            "messages[0].content[1].image_url.detail",
+        ),
+    ],
+)
+def test_other_values_of_the_same_fields_do_ask_for_something(fields: dict[str, Any], place: str) -> None:
+    assert refused(**fields) == place
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_schema_is_followed_whether_strictly_or_not_where_it_can_be(strict: bool) -> None:
+    known = (
+        "response_format",
+        "response_format.type",
+        "response_format.json_schema",
+        "response_format.json_schema.name",
+    )
+    schema: Vocabulary = {**SMALL, **dict.fromkeys(known)}
+    asked = {"type": "json_schema", "json_schema": {"name": "n", "strict": strict}}
+    assert passes(schema, response_format=asked)[1] == []
+
+
 @pytest.mark.parametrize("nothing", [None, [], {}])
 def test_null_and_empty_values_ask_for_nothing(nothing: Any) -> None:
     assert passes(some_future_field=nothing)[1] == []
@@ -120,12 +157,58 @@ def test_the_customer_s_words_are_never_dropped() -> None:
     assert refused(drop=True, tools=[{"type": "custom", "custom": {"name": "c"}}]) == "tools[0].custom"
 
 
-@pytest.mark.parametrize("name", ["reasoning_content", "annotations", "audio", "reasoning"])
+@pytest.mark.parametrize("name", [path.split(".")[1] for path in ECHOES if path.count(".") == 1])
 def test_what_a_client_echoes_of_an_answer_is_dropped_and_told(name: str) -> None:
     messages = [*HELLO, {"role": "assistant", "content": "Hi", name: "x"}, *HELLO]
     body, dropped = passes(messages=messages)
     assert dropped == [f"messages[1].{name}"]
     assert body["messages"][1] == {"role": "assistant", "content": "Hi"}
+
+
+def test_sound_is_no_echo_where_it_is_all_that_a_message_says() -> None:
+    spoken = {"role": "assistant", "audio": {"id": "audio_1"}, "annotations": [1]}
+    assert refused(messages=[*HELLO, spoken, *HELLO]) == "messages[1].audio"
+    assert passes(messages=[*HELLO, spoken | {"content": "Hi"}, *HELLO])[1] == [
+        "messages[1].audio",
+        "messages[1].annotations",
+    ]
+
+
+def test_what_a_request_cannot_be_without_is_not_dropped() -> None:
+    formats: Vocabulary = {**SMALL, "response_format": None}
+    assert refused(formats, True, response_format={"type": "json_object"}) == "response_format.type"
+    assert refused(drop=("messages",), vocabulary={}) == "messages"
+
+
+ALL_OF_A_MESSAGE: Vocabulary = {
+    **SMALL,
+    "messages.tool_calls": lambda calls: all(call["id"] for call in calls),
+    "messages.refusal": lambda refusal: refusal.strip(),
+    "messages.tool_call_id": None,
+    "messages.content.image_url.url": lambda url: url.strip(),
+}
+
+
+@pytest.mark.parametrize("value", [5, "text", [5], [[]], [None], {"a": 1}, True])
+@pytest.mark.parametrize("field", ["tool_calls", "refusal", "tool_call_id"])
+def test_a_field_in_a_message_of_another_role_is_refused_whatever_it_is(field: str, value: Any) -> None:
+    for role in ("user", "system"):
+        messages = [{"role": role, "content": "Hi", field: value}, *HELLO]
+        assert refused(ALL_OF_A_MESSAGE, messages=messages) == f"messages[0].{field}"
+    assert passes(ALL_OF_A_MESSAGE, messages=[{"role": "user", "content": "Hi", field: None}])[1] == []
+
+
+def test_a_field_in_a_part_of_another_type_is_refused_whatever_it_is() -> None:
+    part = {"image_url": {"url": 5}, "type": "text", "text": "Hi"}
+    assert refused(ALL_OF_A_MESSAGE, messages=said(part)) == "messages[0].content[1].image_url"
+
+
+def test_marks_for_the_cache_may_be_dropped_for_they_save_money_only() -> None:
+    mark = {"cache_control": {"type": "ephemeral"}}
+    asked: Any = {"messages": said({"type": "text", "text": "x", **mark}, **mark), "tools": [TOOL | mark]}
+    places = ["messages[0].content[1].cache_control", "messages[0].cache_control", "tools[0].cache_control"]
+    assert sorted(passes(drop=True, **asked)[1]) == sorted(places)
+    assert refused(**asked) == places[0]
 
 
 def test_a_protocol_that_takes_everything_refuses_only_what_its_vendor_lacks() -> None:
@@ -135,6 +218,20 @@ def test_a_protocol_that_takes_everything_refuses_only_what_its_vendor_lacks() -
     lacking = Deployment(PROVIDER, "m", unsupported=frozenset({"messages.name", "logit_bias"}))
     error = caught_from(lambda: fitted(asked, None, lacking), Inexpressible)
     assert error.param == "messages[0].name"
+
+
+def test_a_vendor_gets_of_earlier_answers_what_it_takes_back() -> None:
+    echo = {"role": "assistant", "content": "Hi", "reasoning_content": "Hm.", "thinking_blocks": [1]}
+    asked = request(anything=1, messages=[*HELLO, echo, *HELLO])
+    assert fitted(asked, None, Deployment(PROVIDER, "m")) == (asked, [])
+    taking = replace(PROVIDER, echoes=frozenset({"messages.reasoning_content"}))
+    found, dropped = fitted(asked, None, Deployment(taking, "m"))
+    assert (found.wire()["messages"][1], dropped) == (
+        {"role": "assistant", "content": "Hi", "reasoning_content": "Hm."},
+        ["messages[1].thinking_blocks"],
+    )
+    lacking = Deployment(taking, "m", unsupported=frozenset({"messages.reasoning_content"}))
+    assert fitted(asked, None, lacking)[1] == ["messages[1].reasoning_content", "messages[1].thinking_blocks"]
 
 
 def test_a_deployment_s_own_lack_goes_before_its_protocol_s_vocabulary() -> None:

@@ -3,8 +3,8 @@
 import argparse
 import signal
 import sys
-from collections.abc import Callable
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 from tests.upstream import control

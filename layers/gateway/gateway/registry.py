@@ -40,6 +40,8 @@ class Provider:
         rename: OpenAI's parameters that it knows by another name, such as {"seed": "random_seed"}.
         unsupported: paths of what it refuses or ignores of OpenAI's request, such as "logit_bias".
         developer_role: whether it knows messages of the role "developer"; else they go to it as "system".
+        echoes: paths of what it takes back of answers beside the message itself, such as "messages.reasoning_content";
+            None for everything.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Provider:
     rename: Mapping[str, str] = field(default_factory=dict, hash=False)
     unsupported: frozenset[str] = frozenset()
     developer_role: bool = True
+    echoes: frozenset[str] | None = None
 
     @property
     def needs_secrets(self) -> bool:
@@ -274,6 +277,7 @@ def _provider(place: Reader) -> Provider:
         rename=place.names("rename"),
         unsupported=frozenset(place.texts("unsupported") or ()),
         developer_role=place.flag("developer_role", defaults.developer_role),
+        echoes=None if (echoes := place.texts("echoes")) is None else frozenset(echoes),
     )
     place.done()
     if provider.adapter in ADDRESSED and not (provider.base_url or provider.base_url_override):

@@ -27,6 +27,7 @@ def check(messages: Any) -> None:
         raise ApiError("messages: at least one message is required")
     for index, message in enumerate(messages):
         _check_message(message, f"messages.{index}")
+    _check_ends(messages)
     for index, message in enumerate(messages):
         before = messages[index - 1] if index else None
         _check_results(message, before, f"messages.{index}")
@@ -47,6 +48,18 @@ def _check_message(message: Any, where: str) -> None:
         )
     for index, block in enumerate(blocks(message["content"])):
         _check_block(block, BLOCKS[role], f"{where}.content.{index}")
+
+
+def _check_ends(messages: list[Block]) -> None:
+    """Who speaks first, and how the assistant's messages end."""
+    if messages[0]["role"] != "user":
+        raise ApiError('messages: first message must use the "user" role')
+    for index, message in enumerate(messages):
+        last = blocks(message["content"])[-1]
+        if last["type"] in ("thinking", "redacted_thinking"):
+            raise ApiError(f"messages.{index}: The final block in an assistant message cannot be `{last['type']}`.")
+    if messages[-1]["role"] == "assistant" and last.get("text", "") != last.get("text", "").rstrip():
+        raise ApiError("messages: final assistant content cannot end with trailing whitespace")
 
 
 def _check_block(block: Block, allowed: dict[str, str], where: str) -> None:

@@ -62,6 +62,9 @@ def check_generate(body: Body, model: str) -> None:
         _check_parts(content.get("parts"), f"GenerateContentRequest.contents[{place}]", model)
     _check_config(body.get("generationConfig") or {}, model)
     _check_tools(body)
+    is_json = (body.get("generationConfig") or {}).get("responseMimeType") == "application/json"
+    if is_json and body.get("tools") and not thinks_by_level(model):
+        raise ApiError("Function calling with a response mime type: 'application/json' is unsupported")
 
 
 def _check_parts(parts: Any, place: str, model: str) -> None:
@@ -95,7 +98,7 @@ def _check_config(config: Body, model: str) -> None:
             f"* GenerateContentRequest.generation_config.stop_sequences: at most {MAX_STOPS} are supported.\n"
         )
     if "responseJsonSchema" in config and config.get("responseMimeType") != "application/json":
-        raise ApiError("Function calling or a response schema needs response_mime_type 'application/json'.")
+        raise ApiError("A response schema needs response_mime_type 'application/json'.")
     if "logprobs" in config and not config.get("responseLogprobs"):
         raise ApiError("* GenerateContentRequest.generation_config.logprobs: needs response_logprobs.\n")
     _check_thinking(config.get("thinkingConfig") or {}, config.get("maxOutputTokens"), model)
@@ -111,6 +114,8 @@ def _check_thinking(thinking: Body, output_cap: int | None, model: str) -> None:
         raise ApiError(f"Invalid value at 'generation_config.thinking_config.thinking_level', \"{level}\"")
     if budget == 0 and (thinks_by_level(model) or "pro" in model):
         raise ApiError("Budget 0 is invalid. This model only works in thinking mode.")
+    if budget and budget < (least := 512 if "lite" in model else 128 if "pro" in model else 1):
+        raise ApiError(f"The thinking budget {budget} is invalid. Please choose a value between {least} and 24576.")
     if output_cap is not None and (budget or 0) >= output_cap:
         raise ApiError("max_output_tokens must be greater than the thinking budget")
 

@@ -36,7 +36,8 @@ def _check_results(content: Content, before: Content) -> None:
     results, calls = parts(content, "functionResponse"), parts(before, "functionCall")
     if results and not calls:
         raise ApiError(ORDER.format("response", "a function call turn"))
-    if len(results) != len(calls):
+    mixed = bool(results) and len(results) != len(content["parts"])
+    if len(results) != len(calls) or mixed:
         raise ApiError(COUNT)
     for part in results:
         if not part["functionResponse"].get("name") or not isinstance(part["functionResponse"].get("response"), dict):

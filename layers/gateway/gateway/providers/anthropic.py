@@ -7,19 +7,18 @@ Sources: https://platform.claude.com/docs/en/api/messages and the types of the `
 """
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from gateway.deadline import Deadline
 from gateway.embeddings import EmbeddingRequest
 from gateway.errors import GatewayError, Inexpressible, InvalidRequest
-from gateway.providers import anthropic_messages
-from gateway.providers.anthropic_answers import JSON_TOOL, from_response
+from gateway.providers import anthropic_messages, images
+from gateway.providers.anthropic_answers import JSON_TOOL, THOUGHTS, from_response
 from gateway.providers.anthropic_errors import to_error
-from gateway.providers.anthropic_thinking import thinking
+from gateway.providers.anthropic_thinking import is_off, thinking
 from gateway.providers.base import Answer, HttpRequest, send
 from gateway.providers.conversation import read
-from gateway.providers.reading import as_dict, as_objects, fit_for_clients
+from gateway.providers.reading import as_dict, as_text, fit_for_clients
 from gateway.providers.vocabulary import Vocabulary
 from gateway.registry import Deployment, Endpoint
 from gateway.schemas import ChatCompletionRequest
@@ -42,9 +41,13 @@ def _has_words(stop: Any) -> bool:
 
 
 def _are_thoughts(blocks: Any) -> bool:
-    return isinstance(blocks, list) and all(
-        isinstance(block, dict) and block.get("type") in ("thinking", "redacted_thinking") for block in blocks
-    )
+    """Whether they are Anthropic's own, signed: those of others it refuses."""
+    return isinstance(blocks, list) and all(map(_is_thought, blocks))
+
+
+def _is_thought(block: Any) -> bool:
+    fields = THOUGHTS.get(as_text(as_dict(block).get("type")), ())
+    return bool(fields and all(isinstance(block.get(field), str) for field in fields) and block[fields[-1]])
 
 
 def _is_choice(choice: Any) -> bool:
@@ -92,11 +95,8 @@ def complete(request: ChatCompletionRequest, deployment: Deployment, endpoint: E
         InvalidRequest: the request is at fault, by Anthropic's word or because it cannot be expressed.
         UpstreamError: Anthropic failed, refused the gateway's key, or answered something that is no message.
     """
-    if any(map(_is_plain_http, _image_urls(request))):
-        from gateway.providers import images
-
-        request = images.inlined(request, deadline, _is_plain_http)
-    response = send(to_request(request, deployment, endpoint), deadline)
+    whole = images.inlined(request, deadline, _is_plain_http)
+    response = send(to_request(whole, deployment, endpoint), deadline)
     try:
         return from_response(response, deployment, deadline.now())
     except GatewayError as error:
@@ -130,7 +130,8 @@ def to_request(request: ChatCompletionRequest, deployment: Deployment, endpoint:
     body: dict[str, Any] = {"model": deployment.model, **thinking(request, conversation, deployment)}
     if conversation.system:
         body["system"] = [anthropic_messages.text(block) for block in conversation.system]
-    body["messages"] = anthropic_messages.turns(conversation, deployment)
+    with_thoughts = not is_off(request, deployment)
+    body["messages"] = anthropic_messages.turns(conversation, deployment, with_thoughts=with_thoughts)
     body |= _sampling(request) | _tools(request)
     if request.response_format and request.response_format.type == "json_object":
         body |= _json_mode(request, deployment)
@@ -146,13 +147,6 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
 
 def _is_plain_http(url: str) -> bool:
     return url[:5].lower() == "http:"
-
-
-def _image_urls(request: ChatCompletionRequest) -> Iterator[str]:
-    for message in request.wire()["messages"]:
-        for part in as_objects(message.get("content")):
-            if part.get("type") == "image_url":
-                yield as_dict(part["image_url"])["url"]
 
 
 def _sampling(request: ChatCompletionRequest) -> dict[str, Any]:

@@ -23,6 +23,7 @@ FINISH_REASONS = {
 
 THOUGHTS = {"thinking": ("thinking", "signature"), "redacted_thinking": ("data",)}
 """The fields of the blocks that Anthropic wants back, to the letter."""
+
 REFUSED = "The provider's safety system refused to answer."
 LISTED = {
     "service_tier": (None, "standard"),
@@ -68,15 +69,14 @@ def _choice(body: dict[str, Any], usage: Usage) -> tuple[dict[str, Any], str]:
     except _NotAMessage:
         raise _no_message(usage) from None
     finish = FINISH_REASONS.get(as_text(body.get("stop_reason")), "stop")
-    said = json_said or [block["text"] for block in blocks if block["type"] == "text"]
-    message: dict[str, Any] = {"role": "assistant", "content": "".join(said) or None, "refusal": None}
+    said = "".join(json_said or [block["text"] for block in blocks if block["type"] == "text"])
+    message: dict[str, Any] = {"role": "assistant", "content": said or None, "refusal": None}
     if finish == "content_filter":
         explained = as_text(as_dict(body.get("stop_details")).get("explanation"))
-        return message | {"content": None, "refusal": explained or message["content"] or REFUSED}, finish
-    if calls:
-        message["tool_calls"] = calls
-    if finish == "tool_calls" and not calls:
-        finish = "stop"
+        return message | {"refusal": explained or REFUSED}, finish
+    if finish in ("stop", "tool_calls"):
+        finish = "tool_calls" if calls else "stop"
+    message |= {"tool_calls": calls} if calls else {"content": said}
     return message | _thoughts(blocks), finish
 
 
@@ -126,13 +126,14 @@ def _compact(value: dict[str, Any]) -> str:
         raise _NotAMessage from None
 
 
+def thought(block: dict[str, Any]) -> dict[str, Any]:
+    """A block of thoughts, as Anthropic wants it back."""
+    return {field: block[field] for field in ("type", *THOUGHTS[block["type"]])}
+
+
 def _thoughts(blocks: list[dict[str, Any]]) -> dict[str, Any]:
     """What it thought, as text for people and as blocks for sending back."""
-    kept = [
-        {"type": block["type"], **{field: block[field] for field in THOUGHTS[block["type"]]}}
-        for block in blocks
-        if block["type"] in THOUGHTS
-    ]
+    kept = [thought(block) for block in blocks if block["type"] in THOUGHTS]
     text = "\n\n".join(block["thinking"] for block in kept if block.get("thinking"))
     return ({"reasoning_content": text} if text else {}) | ({"thinking_blocks": kept} if kept else {})
 

@@ -39,6 +39,9 @@ FINDINGS: dict[str, type[InvalidRequest]] = {
     "exceed context limit": ContextLengthExceeded,
     "blocked by content filtering policy": ContentFiltered,
     "for this model": Inexpressible,
+    "on this model": Inexpressible,
+    "this model does not support": Inexpressible,
+    "must define tools": Inexpressible,
     "when tool_choice forces tool use": Inexpressible,
 }
 REQUEST_FAULTS = {400, 413, 422}

@@ -44,6 +44,11 @@ def thinking(request: ChatCompletionRequest, conversation: Conversation, deploym
     return {"max_tokens": cap, "thinking": adaptive, "output_config": {"effort": EFFORTS[word]}}
 
 
+def is_off(request: ChatCompletionRequest, deployment: Deployment) -> bool:
+    """Whether the model is not to think: it then takes none of its earlier thoughts back, at best."""
+    return request.reasoning_effort == "none" or (request.reasoning_effort is None and deployment.reasoning == "budget")
+
+
 def _with_budget(request: ChatCompletionRequest, deployment: Deployment, wanted: int) -> dict[str, Any]:
     """The cap is for thoughts and answer: of a narrow one half is kept for the answer, if the least budget allows."""
     cap = request.output_cap or deployment.max_output_tokens or wanted + DEFAULT_OUTPUT

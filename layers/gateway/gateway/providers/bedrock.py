@@ -6,13 +6,12 @@ The request is signed with the function's own role, unless the endpoint has an A
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from gateway.deadline import Deadline
 from gateway.embeddings import EmbeddingRequest
 from gateway.errors import UpstreamError
-from gateway.messages import ImagePart
+from gateway.providers import images
 from gateway.providers.base import Answer, printable
 from gateway.providers.bedrock_client import call
 from gateway.providers.bedrock_embeddings import embedded
@@ -40,39 +39,20 @@ REFUSED = "The model's content filter stopped the answer."
 
 
 def complete(request: ChatCompletionRequest, deployment: Deployment, endpoint: Endpoint, deadline: Deadline) -> Answer:
-    """Ask the model and read its answer.
+    """Ask the model and read its answer. Images on the web are fetched here: Bedrock takes no addresses of them.
 
     Raises:
         InvalidRequest: the request is at fault, by Bedrock's word or because Converse cannot express it.
         UpstreamError: Bedrock failed, refused the gateway's credentials, or answered something that is no completion.
     """
-    parameters = to_request(_with_images(request, deadline), deployment, endpoint)
+    whole = images.inlined(request, deadline, lambda _: True)
+    parameters = to_request(whole, deployment, endpoint)
     return from_response(call("converse", parameters, endpoint, deadline), deployment, deadline.now())
 
 
 def embed(request: EmbeddingRequest, deployment: Deployment, endpoint: Endpoint, deadline: Deadline) -> Answer:
     """Make a vector of each of the request's texts. Raises as `complete` does."""
     return embedded(request, deployment, lambda parameters: call("invoke_model", parameters, endpoint, deadline))
-
-
-def _with_images(request: ChatCompletionRequest, deadline: Deadline) -> ChatCompletionRequest:
-    """The request with images as bytes: Bedrock fetches none from the web."""
-    if not any(map(_is_on_the_web, _image_urls(request))):
-        return request
-    from gateway.providers import images
-
-    return images.inlined(request, deadline, _is_on_the_web)
-
-
-def _image_urls(request: ChatCompletionRequest) -> Iterator[str]:
-    for message in request.messages:
-        for part in message.content if isinstance(message.content, list) else ():
-            if isinstance(part, ImagePart):
-                yield part.image_url.url
-
-
-def _is_on_the_web(url: str) -> bool:
-    return url[:5].lower() != "data:"
 
 
 def from_response(parsed: dict[str, Any], deployment: Deployment, now: float) -> Answer:
@@ -123,23 +103,23 @@ def _choice(parsed: dict[str, Any]) -> tuple[dict[str, Any], str]:
     used = [as_dict(block["toolUse"]) for block in blocks if "toolUse" in block]
     calls = [_call(tool) for tool in used if tool.get("name") != JSON_TOOL]
     json_said = [_compact(tool.get("input")) for tool in used if tool.get("name") == JSON_TOOL]
-    content = "".join(json_said or [as_text(block.get("text")) for block in blocks]) or None
+    content = "".join(json_said or [as_text(block.get("text")) for block in blocks])
     message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
     finish = FINISH_REASONS.get(stop, "stop")
     if finish == "content_filter":
         return message | _refusal(stop, content), finish
     if calls:
-        message["tool_calls"] = calls
+        message |= {"content": content or None, "tool_calls": calls}
     if finish in ("stop", "tool_calls"):
         finish = "tool_calls" if calls else "stop"
     return message | _thoughts(blocks), finish
 
 
-def _refusal(stop: str, content: str | None) -> dict[str, Any]:
+def _refusal(stop: str, content: str) -> dict[str, Any]:
     """A guardrail's words stand in the place of the model's; a model's own filter leaves what was said before."""
     if stop == "guardrail_intervened":
         return {"content": None, "refusal": content or REFUSED}
-    return {"refusal": REFUSED}
+    return {"content": content or None, "refusal": REFUSED}
 
 
 def _call(tool: dict[str, Any]) -> dict[str, Any]:
@@ -161,23 +141,21 @@ def _compact(value: Any) -> str:
 
 
 def _thoughts(blocks: list[dict[str, Any]]) -> dict[str, Any]:
-    """What it thought, as text for people and as blocks for sending back."""
-    kept = [thought for block in blocks if (thought := _thought(as_dict(block.get("reasoningContent"))))]
-    text = "\n\n".join(block["thinking"] for block in kept if block.get("thinking"))
+    """What it thought, as text for people, and what of it is signed as blocks for sending back."""
+    thoughts = [as_dict(block.get("reasoningContent")) for block in blocks]
+    told = [as_dict(thought.get("reasoningText")) for thought in thoughts]
+    text = "\n\n".join(said for one in told if (said := as_text(one.get("text"))))
+    kept = list(filter(None, map(_signed, thoughts)))
     return ({"reasoning_content": text} if text else {}) | ({"thinking_blocks": kept} if kept else {})
 
 
-def _thought(reasoning: dict[str, Any]) -> dict[str, str] | None:
-    hidden, told = reasoning.get("redactedContent"), as_dict(reasoning.get("reasoningText"))
+def _signed(thought: dict[str, Any]) -> dict[str, str] | None:
+    hidden, told = thought.get("redactedContent"), as_dict(thought.get("reasoningText"))
     if hidden and isinstance(hidden, bytes):
         return {"type": "redacted_thinking", "data": base64.b64encode(hidden).decode()}
-    if not told:
-        return None
-    return {
-        "type": "thinking",
-        "thinking": as_text(told.get("text")),
-        "signature": as_text(told.get("signature")),
-    }
+    if signature := as_text(told.get("signature")):
+        return {"type": "thinking", "thinking": as_text(told.get("text")), "signature": signature}
+    return None
 
 
 def usage_of(parsed: dict[str, Any]) -> Usage:

@@ -6,11 +6,13 @@ as calls to all other providers do.
 
 import functools
 import io
+import re
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import boto3
 from boto3.session import Session
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -26,7 +28,7 @@ from botocore.exceptions import (
 )
 
 from gateway.deadline import Deadline
-from gateway.errors import CredentialsRefused, GatewayError, InvalidRequest, UpstreamError
+from gateway.errors import CredentialsRefused, GatewayError, Inexpressible, InvalidRequest, UpstreamError
 from gateway.providers.base import HttpRequest, HttpResponse, send
 from gateway.providers.bedrock_errors import to_error
 from gateway.providers.reading import as_dict, as_text, fit_for_clients, json_of, words
@@ -71,7 +73,8 @@ def call(operation: str, parameters: dict[str, Any], endpoint: Endpoint, deadlin
     Returns:
         The answer as boto3 reads it, with its `ResponseMetadata`.
     Raises:
-        InvalidRequest: the request is at fault, by boto3's or Bedrock's word.
+        InvalidRequest: the request is at fault, by Bedrock's word.
+        Inexpressible: boto3 does not know what is asked: it comes with the runtime, and may be older than a parameter.
         UpstreamError: Bedrock failed, refused the credentials, or answered garbage, or the deadline passed.
     """
     client = _client(endpoint)
@@ -101,10 +104,13 @@ def client(region: str | None, base_url: str, has_key: bool) -> "BedrockRuntimeC
     """The instance's client for a region or an address of one's own.
 
     A session of its own: the default one must not be used by several threads at once. It makes one attempt, since whether
-    to try again is decided elsewhere.
+    to try again is decided elsewhere. Whoever has a key of Bedrock's means AWS's own, wherever the environment points all
+    of AWS to, such as at an emulator.
     """
     config = Config(
-        retries={"total_max_attempts": 1, "mode": "standard"}, signature_version=UNSIGNED if has_key else "v4"
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        signature_version=UNSIGNED if has_key else "v4",
+        ignore_configured_endpoint_urls=has_key,  # type: ignore[call-arg]  # boto3's types do not know it
     )
     made = Session(region_name=region).client("bedrock-runtime", endpoint_url=base_url or None, config=config)
     handler: Any = _send  # boto3's types do not tell that what it returns counts
@@ -156,13 +162,13 @@ def _fault(error: Exception, answered: bool) -> GatewayError:
     if isinstance(error, NO_CREDENTIALS):
         return CredentialsRefused("The gateway has no AWS credentials to call Bedrock with.")
     if isinstance(error, ParamValidationError):
-        return InvalidRequest(f"Bedrock cannot be asked this: {_finding(error)}.")
+        return Inexpressible(f"Bedrock cannot be asked this by boto3 {boto3.__version__}: {_finding(error)}.")
     if isinstance(error, RecursionError):
         return InvalidRequest("The request is nested too deeply.")
     return UpstreamError(f"Bedrock could not be called ({type(error).__name__}).", retryable=False)
 
 
 def _finding(error: ParamValidationError) -> str:
-    """The first of boto3's findings, without the value at fault: that may be the customer's words."""
+    """The first of boto3's findings, without the value at fault, which may be the customer's words, and without advice."""
     report = str(error.kwargs.get("report", ""))
-    return report.partition("\n")[0].partition(", value:")[0]
+    return re.split(r", value:|, must be one of:", report.partition("\n")[0])[0]

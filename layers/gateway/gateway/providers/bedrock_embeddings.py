@@ -14,14 +14,13 @@ from typing import Any
 from gateway.embeddings import EmbeddingRequest, answer_body
 from gateway.errors import GatewayError, Inexpressible, UpstreamError
 from gateway.providers.base import Answer
-from gateway.providers.reading import as_dict, as_text, count
+from gateway.providers.reading import as_dict, as_text, count, is_vector
 from gateway.registry import Deployment
 from gateway.usage import Usage
 
 AT_ONCE = 8
 """Calls for one request: Titan takes one text a call."""
 COHERE_TEXTS = 96
-MAX_NUMBER = 1e38
 NUMBER = re.compile(r"[0-9]{1,12}", re.ASCII)
 COUNT_HEADER = "x-amzn-bedrock-input-token-count"
 """Where Bedrock counts for makers that do not."""
@@ -144,7 +143,7 @@ def from_responses(made: Sequence[Made], request: EmbeddingRequest, deployment: 
     """
     usage = _paid(made)
     vectors = [vector for one in made for vector in one.vectors]
-    if len(vectors) != request.count or not all(map(_is_vector, vectors)):
+    if len(vectors) != request.count or not all(map(is_vector, vectors)):
         raise UpstreamError("The model's answer is not one vector for each input.", billed=usage)
     return Answer(answer_body(vectors, request, deployment.model, usage), usage, deployment.model)
 
@@ -165,15 +164,6 @@ def _made(invoke: Invoke, parameters: Fields) -> Made:
     answer = invoke(parameters)
     headers = as_dict(as_dict(answer.get("ResponseMetadata")).get("HTTPHeaders"))
     return Made(as_dict(json.loads(answer["body"].read())), as_text(headers.get(COUNT_HEADER)))
-
-
-def _is_vector(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(map(_is_number, value))
-
-
-def _is_number(value: Any) -> bool:
-    """One that fits into a float32, as which clients may want it."""
-    return type(value) in (int, float) and abs(value) < MAX_NUMBER
 
 
 def _paid(made: Sequence[Made]) -> Usage:

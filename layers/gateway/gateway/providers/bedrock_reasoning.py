@@ -4,39 +4,49 @@ Source: botocore's service model for Converse's own `effort`, and the families' 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from gateway.errors import Inexpressible
+from gateway.providers.anthropic_thinking import thinking
+from gateway.providers.conversation import Conversation
 from gateway.registry import Deployment
 from gateway.schemas import ChatCompletionRequest
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """OpenAI's words, and "max", which Claude knows besides. "minimal" is "low" where nothing is lower."""
 
-BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384, "xhigh": 32_768, "max": 32_768}
-MIN_BUDGET = 1024
-"""Claude takes no smaller one, and none that leaves nothing for the answer."""
-
 Fields = dict[str, Any]
 
 
-def reasoning(request: ChatCompletionRequest, deployment: Deployment) -> Fields:
+def reasoning(request: ChatCompletionRequest, chat: Conversation, deployment: Deployment) -> Fields:
     """The parameters of Converse that a request's `reasoning_effort` becomes; none if it has none.
 
     Raises:
         Inexpressible: the model does not know the word, or not beside what else is asked.
     """
-    effort = request.reasoning_effort
+    effort, model = request.reasoning_effort, deployment.model
     if effort is None:
         return {}
-    if deployment.reasoning == "budget":
-        return _thinking({"type": "disabled"}) if effort == "none" else _budget(request, deployment, effort)
-    words, fields = _family(deployment.model)
+    if "anthropic.claude" in model or deployment.reasoning == "budget":
+        return _claude(request, chat, deployment)
+    words, fields = _family(model)
     if effort not in words:
         raise _refusal("reasoning_effort", f"{deployment.name} knows {', '.join(words)}.")
-    if "amazon.nova" in deployment.model and effort == "high":
+    if "amazon.nova" in model and effort == "high":
         _refuse_limits(request, deployment)
     return fields("low" if effort == "minimal" else effort)
+
+
+def _claude(request: ChatCompletionRequest, chat: Conversation, deployment: Deployment) -> Fields:
+    """As Anthropic itself is told; a cap only beside a budget, which has to be smaller."""
+    told = thinking(request, chat, replace(deployment, reasoning=deployment.reasoning or "effort"))
+    has_budget = "budget_tokens" in told["thinking"]
+    return {
+        "additionalModelRequestFields": {"thinking": told["thinking"]},
+        **({"inferenceConfig": {"maxTokens": told["max_tokens"]}} if has_budget else {}),
+        **({"outputConfig": told["output_config"]} if "output_config" in told else {}),
+    }
 
 
 def _family(model: str) -> tuple[tuple[str, ...], Callable[[str], Fields]]:
@@ -45,13 +55,6 @@ def _family(model: str) -> tuple[tuple[str, ...], Callable[[str], Fields]]:
         if name in model:
             return family
     return EFFORTS[1:], _effort
-
-
-def _claude(effort: str) -> Fields:
-    """Newer models leave the text of their thoughts out unless asked for it; the tokens are paid for either way."""
-    if effort == "none":
-        return _thinking({"type": "disabled"})
-    return _effort(effort) | _thinking({"type": "adaptive", "display": "summarized"})
 
 
 def _nova(effort: str) -> Fields:
@@ -67,27 +70,10 @@ def _effort(effort: str) -> Fields:
     return {"outputConfig": {"effort": effort}}
 
 
-def _thinking(thinking: Fields) -> Fields:
-    return {"additionalModelRequestFields": {"thinking": thinking}}
-
-
 FAMILIES: dict[str, tuple[tuple[str, ...], Callable[[str], Fields]]] = {
-    "anthropic.claude": (EFFORTS, _claude),
     "amazon.nova": (EFFORTS[:5], _nova),
     "openai.gpt-oss": (EFFORTS[1:5], _gpt_oss),
 }
-
-
-def _budget(request: ChatCompletionRequest, deployment: Deployment, effort: str) -> Fields:
-    """A number of tokens by the word, and at most half of those that the answer may have."""
-    if request.tool_choice not in (None, "auto", "none"):
-        raise _refusal("tool_choice", f"{deployment.name} cannot be made to call a tool beside reasoning_effort.")
-    budget, cap = BUDGETS[effort], request.output_cap or deployment.max_output_tokens
-    if cap is not None and cap <= MIN_BUDGET:
-        needs = f"{deployment.name} needs an output cap of more than {MIN_BUDGET:,} tokens for it."
-        raise _refusal("reasoning_effort", needs)
-    budget = budget if cap is None else min(budget, max(MIN_BUDGET, cap // 2))
-    return _thinking({"type": "enabled", "budget_tokens": budget})
 
 
 def _refuse_limits(request: ChatCompletionRequest, deployment: Deployment) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gateway.errors import Inexpressible, InvalidRequest
+from gateway.providers.anthropic_thinking import is_off
 from gateway.providers.bedrock_reasoning import reasoning
 from gateway.providers.bedrock_vocabulary import JSON_TOOL, MAX_METADATA, image_format, redacted
 from gateway.providers.conversation import (
@@ -47,12 +48,12 @@ def to_request(
     chat = read(request)
     if chat.turns[0].role != "user":
         raise _refusal("messages", f"with {deployment.name}, the user has to speak first.")
-    thinking = reasoning(request, deployment)
+    thinking, takes_thoughts = reasoning(request, chat, deployment), not is_off(request, deployment)
     parameters = {
         "modelId": deployment.model,
-        "messages": [{"role": turn.role, "content": _content(turn)} for turn in chat.turns],
-        "system": list(_blocks(_worded(chat.system))),
-        "inferenceConfig": _inference(request),
+        "messages": [{"role": turn.role, "content": _content(turn, takes_thoughts)} for turn in chat.turns],
+        "system": list(_blocks(chat.system)),
+        "inferenceConfig": _inference(request) | thinking.pop("inferenceConfig", {}),
         "toolConfig": _tool_config(request, chat, deployment),
         "outputConfig": _text_format(request) | thinking.pop("outputConfig", {}),
         "requestMetadata": _metadata(request),
@@ -62,18 +63,10 @@ def to_request(
     return {name: value for name, value in parameters.items() if value}
 
 
-def _content(turn: Turn) -> list[Fields]:
+def _content(turn: Turn, takes_thoughts: bool) -> list[Fields]:
     """The blocks, tools' results first, where Claude wants them."""
-    return list(_blocks(sorted(_worded(turn.blocks), key=lambda block: not isinstance(block, Result))))
-
-
-def _worded(blocks: Sequence[Block]) -> Sequence[Block]:
-    """Without blank texts, which Converse refuses, but which some models put before their calls."""
-    return list(filter(_says_something, blocks)) or blocks
-
-
-def _says_something(block: Block) -> bool:
-    return not isinstance(block, Text) or bool(block.text.strip())
+    said = [block for block in turn.blocks if takes_thoughts or not isinstance(block, Thought)]
+    return list(_blocks(sorted(said, key=lambda block: not isinstance(block, Result))))
 
 
 def _blocks(blocks: Sequence[Block]) -> Iterator[Fields]:
@@ -92,12 +85,7 @@ def _block(block: Block) -> Fields:
         case Call(identity, name, arguments):
             return {"toolUse": {"toolUseId": _tool_id(identity), "name": name, "input": arguments}}
         case Result(identity, _, inner):
-            return {
-                "toolResult": {
-                    "toolUseId": _tool_id(identity),
-                    "content": list(map(_block, filter(_says_something, inner))),
-                }
-            }
+            return {"toolResult": {"toolUseId": _tool_id(identity), "content": list(map(_block, inner))}}
         case Thought(thought):
             return {"reasoningContent": _thought(thought)}
 
@@ -106,7 +94,7 @@ def _cache(block: Block) -> CacheControl | None:
     """The marker on a block. Inside a tool's result Converse has none: it moves behind the result."""
     if isinstance(block, Result):
         return block.cache or next((inner.cache for inner in block.blocks if inner.cache), None)
-    return block.cache if isinstance(block, Text | Image) else None
+    return None if isinstance(block, Thought) else block.cache
 
 
 def _cache_point(cache: CacheControl) -> Fields:
@@ -130,8 +118,7 @@ def _tool_id(identity: str) -> str:
 def _thought(block: Fields) -> Fields:
     if block["type"] == "redacted_thinking":
         return {"redactedContent": redacted(block["data"])}
-    signature = {"signature": block["signature"]} if block.get("signature") else {}
-    return {"reasoningText": {"text": block.get("thinking", "")} | signature}
+    return {"reasoningText": {"text": block.get("thinking", ""), "signature": block["signature"]}}
 
 
 def _inference(request: ChatCompletionRequest) -> Fields:

@@ -43,12 +43,17 @@ def _are_thoughts(value: Any) -> bool:
 
 
 def _is_thought(block: Any) -> bool:
+    """Whether it is signed: Bedrock has no model that takes its thoughts back without, not even those that never sign."""
     if not isinstance(block, dict):
         return False
     if block.get("type") == "redacted_thinking":
         return redacted(block.get("data")) is not None
-    return block.get("type") == "thinking" and all(
-        isinstance(block.get(name, ""), str) for name in ("thinking", "signature")
+    signature = block.get("signature")
+    return (
+        block.get("type") == "thinking"
+        and _is_text(block.get("thinking", ""))
+        and bool(signature)
+        and _is_text(signature)
     )
 
 

@@ -5,8 +5,8 @@ turn. The request has been validated and fitted to the adapter's vocabulary befo
 """
 
 import base64
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from gateway.errors import InvalidRequest
@@ -65,6 +65,7 @@ class Call:
     name: str
     arguments: dict[str, Any]
     extra: dict[str, Any] = field(default_factory=dict)
+    cache: CacheControl | None = None
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,8 @@ def read(request: ChatCompletionRequest) -> Conversation:
     """The request's messages.
 
     Raises:
-        InvalidRequest: a call has no function, or its arguments are not a JSON object; or there are instructions alone,
-            or with images.
+        InvalidRequest: a refusal is no text, a call has no function, or its arguments are not a JSON object; or there are
+            instructions alone, or with images.
     """
     system: list[Text] = []
     turns: list[Turn] = []
@@ -117,29 +118,50 @@ def read(request: ChatCompletionRequest) -> Conversation:
         place = f"messages[{index}]"
         if message["role"] in ("system", "developer"):
             system += _instructions(message, place)
-            continue
-        role: Literal["user", "assistant"] = "assistant" if message["role"] == "assistant" else "user"
-        blocks = list(_blocks(message, place, names))
-        if turns and turns[-1].role == role:
-            turns[-1].blocks += blocks
-        elif blocks:
-            turns.append(Turn(role, blocks))
+        else:
+            role: Literal["user", "assistant"] = "assistant" if message["role"] == "assistant" else "user"
+            _join(turns, Turn(role, _marked(_blocks(message, place, names), message)))
+    _conclude(turns)
     if not turns:
         raise InvalidRequest("messages: needs a message of the user.", param="messages")
     return Conversation(system, turns)
+
+
+def _join(turns: list[Turn], turn: Turn) -> None:
+    if turns and turns[-1].role != turn.role:
+        _conclude(turns)
+    if turns and turns[-1].role == turn.role:
+        turns[-1].blocks += turn.blocks
+    elif turn.blocks:
+        turns.append(turn)
+
+
+def _conclude(turns: list[Turn]) -> None:
+    """Leave out thoughts that led to no word, such as those that the output cap cut off: no provider takes them back."""
+    while turns and turns[-1].blocks and isinstance(turns[-1].blocks[-1], Thought):
+        turns[-1].blocks.pop()
+    if turns and not turns[-1].blocks:
+        turns.pop()
+
+
+def _marked(blocks: Iterable[Block], message: dict[str, Any]) -> list[Block]:
+    """The blocks, a message's mark for the cache on the last of them, unless that has its own; thoughts carry none."""
+    found, cache = list(blocks), message.get("cache_control")
+    if cache and found and not isinstance(found[-1], Thought) and not found[-1].cache:
+        found[-1] = replace(found[-1], cache=cache)
+    return found
 
 
 def _blocks(message: dict[str, Any], place: str, names: dict[str, str]) -> Iterator[Block]:
     """A message's blocks; `names` are the tools called so far, by the ids of their calls."""
     if message["role"] == "tool":
         called = message["tool_call_id"]
-        content = _content(message | {"cache_control": None}, place)
-        yield Result(called, names.get(called, ""), content, message.get("cache_control"))
+        yield Result(called, names.get(called, ""), _content(message, place))
         return
     yield from map(Thought, message.get("thinking_blocks") or ())
     yield from _content(message, place)
-    if message.get("refusal"):
-        yield Text(message["refusal"])
+    if message.get("refusal") is not None and (refusal := _refusal(message, place)).strip():
+        yield Text(refusal)
     for index, call in enumerate(message.get("tool_calls") or ()):
         function = call.get("function")
         if not function:
@@ -151,7 +173,7 @@ def _blocks(message: dict[str, Any], place: str, names: dict[str, str]) -> Itera
 
 
 def _instructions(message: dict[str, Any], place: str) -> list[Text]:
-    blocks = _content(message, place)
+    blocks = _marked(_content(message, place), message)
     for block in blocks:
         if isinstance(block, Image):
             raise InvalidRequest(f"{block.place}: images are for messages of the user.", param=block.place)
@@ -159,20 +181,29 @@ def _instructions(message: dict[str, Any], place: str) -> list[Text]:
 
 
 def _content(message: dict[str, Any], place: str) -> "list[Text | Image]":
-    """Its words and pictures; empty texts are left out, since no provider takes them."""
-    content, cache = message.get("content"), message.get("cache_control")
+    """Its words and pictures; blank texts are left out, since most providers refuse them, but not their marks."""
+    content = message.get("content")
     if isinstance(content, str):
-        return [Text(content, cache)] if content else []
+        return [Text(content)] if content.strip() else []
     blocks: list[Text | Image] = []
-    parts = content or []
-    for index, part in enumerate(parts):
-        marked = part.get("cache_control") or (cache if part is parts[-1] else None)
+    for index, part in enumerate(content or []):
+        where, cache = f"{place}.content[{index}]", part.get("cache_control")
         if part["type"] == "image_url":
-            where = f"{place}.content[{index}].image_url.url"
-            blocks.append(Image(part["image_url"]["url"], where, marked, part["image_url"].get("detail")))
-        elif part.get("text") or part.get("refusal"):
-            blocks.append(Text(part.get("text") or part["refusal"], marked))
+            image = part["image_url"]
+            blocks.append(Image(image["url"], f"{where}.image_url.url", cache, image.get("detail")))
+        elif (text := part["text"] if part["type"] == "text" else _refusal(part, where)).strip():
+            blocks.append(Text(text, cache))
+        elif cache and blocks and not blocks[-1].cache:
+            blocks[-1] = replace(blocks[-1], cache=cache)
     return blocks
+
+
+def _refusal(said: dict[str, Any], place: str) -> str:
+    """The refusal in a message or a part."""
+    refusal = said.get("refusal")
+    if not isinstance(refusal, str):
+        raise InvalidRequest(f"{place}.refusal: must be a string.", param=f"{place}.refusal")
+    return refusal
 
 
 def _arguments(text: str, place: str) -> dict[str, Any]:

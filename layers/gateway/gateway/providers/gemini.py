@@ -7,18 +7,17 @@ Source: https://ai.google.dev/api/generate-content and the types of the `google-
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
 
 from gateway.deadline import Deadline
 from gateway.embeddings import EmbeddingRequest
 from gateway.errors import GatewayError, Inexpressible
-from gateway.messages import ImagePart
-from gateway.providers import conversation
+from gateway.providers import conversation, images
 from gateway.providers.base import Answer, HttpRequest, send
 from gateway.providers.conversation import Block, Call, Image, Result, Text, Thought, Turn
 from gateway.providers.gemini_answers import from_response
 from gateway.providers.gemini_config import RESOLUTIONS, generation_config
 from gateway.providers.gemini_errors import to_error
+from gateway.providers.gemini_http import call
 from gateway.providers.reading import as_dict, fit_for_clients, parsed
 from gateway.providers.vocabulary import Check, Vocabulary
 from gateway.registry import Deployment, Endpoint
@@ -42,6 +41,10 @@ def _is_choice(value: Any) -> bool:
     return value in ("none", "auto", "required") if isinstance(value, str) else bool(value.get("function"))
 
 
+MEDIA_TYPES = {
+    **{kind: kind for kind in ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")},
+    "image/jpg": "image/jpeg",
+}
 MAX_STOPS = 5
 MAX_CANDIDATES = 8
 INT32 = 2**31
@@ -83,13 +86,14 @@ ANY_SIGNATURE = "skip_thought_signature_validator"
 
 
 def complete(request: ChatCompletionRequest, deployment: Deployment, endpoint: Endpoint, deadline: Deadline) -> Answer:
-    """Ask Gemini and read its answer.
+    """Ask Gemini and read its answer. Images on the web are fetched here: it takes no addresses of them.
 
     Raises:
         InvalidRequest: the request is at fault, by Google's word or because it cannot be expressed.
         UpstreamError: Google failed, refused the gateway's key, or answered something that is no completion.
     """
-    response = send(to_request(_with_images(request, deadline), deployment, endpoint), deadline)
+    whole = images.inlined(request, deadline, lambda _: True)
+    response = send(to_request(whole, deployment, endpoint), deadline)
     try:
         return from_response(response, deployment, deadline.now())
     except GatewayError as error:
@@ -103,26 +107,6 @@ def embed(request: EmbeddingRequest, deployment: Deployment, endpoint: Endpoint,
     return gemini_embeddings.embed(request, deployment, endpoint, deadline)
 
 
-def _with_images(request: ChatCompletionRequest, deadline: Deadline) -> ChatCompletionRequest:
-    """The request with the bytes of images on the web, which Google takes no addresses of."""
-    if not any(_is_on_the_web(url) for url in _image_urls(request)):
-        return request
-    from gateway.providers import images
-
-    return images.inlined(request, deadline, _is_on_the_web)
-
-
-def _is_on_the_web(url: str) -> bool:
-    return url[:5].lower() != "data:"
-
-
-def _image_urls(request: ChatCompletionRequest) -> Iterator[str]:
-    for message in request.messages:
-        for part in message.content if isinstance(message.content, list) else ():
-            if isinstance(part, ImagePart):
-                yield part.image_url.url
-
-
 def to_request(request: ChatCompletionRequest, deployment: Deployment, endpoint: Endpoint) -> HttpRequest:
     """Google's request; its images are data URLs.
 
@@ -133,16 +117,21 @@ def to_request(request: ChatCompletionRequest, deployment: Deployment, endpoint:
     chat = conversation.read(request)
     body = {
         "systemInstruction": {"parts": [{"text": text.text} for text in chat.system]} if chat.system else None,
-        "contents": [_content(turn, deployment) for turn in chat.turns],
+        "contents": [content for turn in chat.turns for content in _contents(turn, deployment)],
         "tools": _tools(request),
         "toolConfig": _tool_config(request),
         "generationConfig": generation_config(request, chat, deployment),
     }
-    return HttpRequest(
-        f"{endpoint.base_url}/v1beta/models/{quote(deployment.model, safe='')}:generateContent",
-        {"x-goog-api-key": endpoint.api_key} if endpoint.api_key else {},
-        {name: value for name, value in body.items() if value},
-    )
+    return call("generateContent", {name: value for name, value in body.items() if value}, deployment, endpoint)
+
+
+def _contents(turn: Turn, deployment: Deployment) -> Iterator[dict[str, Any]]:
+    """Google's turns: results of tools by themselves, since it counts what comes with them as results."""
+    results = [block for block in turn.blocks if isinstance(block, Result)]
+    others = [block for block in turn.blocks if not isinstance(block, Result)]
+    for blocks in (results, others):
+        if blocks:
+            yield _content(Turn(turn.role, list(blocks)), deployment)
 
 
 def _content(turn: Turn, deployment: Deployment) -> dict[str, Any]:
@@ -170,8 +159,10 @@ def _part(block: Block, deployment: Deployment) -> dict[str, Any]:
 def _image(image: Image, deployment: Deployment) -> dict[str, Any]:
     if image.inline is None:
         raise Inexpressible(f"{image.place}: {deployment.name} takes images as data URLs.", param=image.place)
-    media_type, data = image.inline
-    part: dict[str, Any] = {"inlineData": {"mimeType": media_type, "data": data}}
+    kind, data = image.inline
+    if kind not in MEDIA_TYPES:
+        raise Inexpressible(f"{image.place}: {deployment.name} takes PNG, JPEG, WebP and HEIC.", param=image.place)
+    part: dict[str, Any] = {"inlineData": {"mimeType": MEDIA_TYPES[kind], "data": data}}
     if deployment.reasoning == "effort" and image.detail in RESOLUTIONS:
         part["mediaResolution"] = {"level": RESOLUTIONS[image.detail]}
     return part

@@ -32,6 +32,9 @@ PRICED_APART = {
 }
 """Kinds of tokens that cost something else than text."""
 
+PART = {"text": str, "thoughtSignature": str, "functionCall": dict}
+"""What there may be in a part, of what is read."""
+
 LISTED_TRAFFIC = ("", "TRAFFIC_TYPE_UNSPECIFIED", "ON_DEMAND")
 LISTED_TIERS = ("", "UNSPECIFIED", "STANDARD")
 LEAST = -9999.0
@@ -118,7 +121,7 @@ def _choice(index: int, candidate: dict[str, Any], digest: str, usage: Usage) ->
         raise UpstreamError(f"The provider {told}.", billed=usage)
     if reason == "PUP_LIMITED_DISABLED":
         raise CredentialsRefused("The provider has limited the gateway's account.", billed=usage)
-    message = _message(as_objects(as_dict(content).get("parts")), f"call_{digest}_{index}", usage)
+    message = _message(_parts(content, usage), f"call_{digest}_{index}", usage)
     if reason in WITHHELD:
         message["content"] = message["content"] or None
         message["refusal"] = f"The provider withheld the answer, or the rest of it ({reason})."
@@ -138,6 +141,21 @@ def _finish(reason: str, calls: bool) -> str:
     return "tool_calls" if calls else "stop"
 
 
+def _parts(content: Any, usage: Usage) -> list[dict[str, Any]]:
+    """The parts of what was said; it may have none, but what is of a wrong type would be half an answer."""
+    said = {} if content is None else content
+    parts = (said.get("parts") or []) if isinstance(said, dict) else None
+    if not isinstance(parts, list) or not all(map(_is_part, parts)):
+        raise UpstreamError("The provider's answer is not a message.", billed=usage)
+    return parts
+
+
+def _is_part(part: Any) -> bool:
+    return isinstance(part, dict) and all(
+        part.get(field) is None or isinstance(part[field], kind) for field, kind in PART.items()
+    )
+
+
 def _message(parts: list[dict[str, Any]], call_id: str, usage: Usage) -> dict[str, Any]:
     """A message of the parts: what was said, what was thought, what is to be called."""
     said = "".join(as_text(part.get("text")) for part in parts if part.get("thought") is not True)
@@ -145,7 +163,7 @@ def _message(parts: list[dict[str, Any]], call_id: str, usage: Usage) -> dict[st
     calls = [
         _call(part, f"{call_id}_{place}", usage)
         for place, part in enumerate(parts)
-        if isinstance(part.get("functionCall"), dict)
+        if part.get("functionCall") is not None
     ]
     message: dict[str, Any] = {"role": "assistant", "content": said or (None if calls else ""), "refusal": None}
     if thought:
@@ -158,11 +176,12 @@ def _message(parts: list[dict[str, Any]], call_id: str, usage: Usage) -> dict[st
 def _call(part: dict[str, Any], made_id: str, usage: Usage) -> dict[str, Any]:
     """A call. Older models name none, so it gets an id that no other call of the conversation has."""
     called = part["functionCall"]
+    given = called.get("args")
     try:
-        arguments = json.dumps(as_dict(called.get("args")), ensure_ascii=False)
+        arguments = json.dumps({} if given is None else given, ensure_ascii=False)
     except RecursionError:
         arguments = ""
-    if not arguments or not as_text(called.get("name")):
+    if not arguments.startswith("{") or not as_text(called.get("name")):
         raise UpstreamError("The provider's answer has a call that nobody could make.", billed=usage)
     call = {
         "id": as_text(called.get("id")) or made_id,

@@ -27,6 +27,11 @@ CONFIG = {
 BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
 """Tokens for thoughts, as Google's own OpenAI-compatible API has them."""
 
+MIN_BUDGET = 512
+"""The least that all models take which can be told one."""
+ROOM = 4096
+"""Tokens of the output cap that are enough for the answer itself."""
+
 RESOLUTIONS = {"low": "MEDIA_RESOLUTION_LOW", "high": "MEDIA_RESOLUTION_HIGH"}
 
 
@@ -34,7 +39,8 @@ def generation_config(request: ChatCompletionRequest, chat: Conversation, deploy
     """Google's `generationConfig` for a chat that has been read into turns.
 
     Raises:
-        Inexpressible: the deployment does not think in that way, or looks at all images alike.
+        Inexpressible: the deployment does not think in that way, or within that cap, looks at all images alike, or takes no
+            tools beside JSON.
     """
     body = request.wire()
     config = {
@@ -48,13 +54,15 @@ def generation_config(request: ChatCompletionRequest, chat: Conversation, deploy
         config["maxOutputTokens"] = request.output_cap
     if request.reasoning_effort:
         config["thinkingConfig"] = _thinking(request.reasoning_effort, request.output_cap, deployment)
-    return config | _format(request) | _resolution(chat, deployment)
+    return config | _format(request, deployment) | _resolution(chat, deployment)
 
 
-def _format(request: ChatCompletionRequest) -> dict[str, Any]:
+def _format(request: ChatCompletionRequest, deployment: Deployment) -> dict[str, Any]:
     wanted = request.response_format
     if wanted is None or wanted.type == "text":
         return {}
+    if request.tools and deployment.reasoning != "effort":
+        raise Inexpressible(f"response_format: {deployment.name} takes no tools beside JSON.", param="response_format")
     config: dict[str, Any] = {"responseMimeType": "application/json"}
     if wanted.json_schema and wanted.json_schema.schema_ is not None:
         schema = wanted.json_schema.schema_
@@ -65,14 +73,25 @@ def _format(request: ChatCompletionRequest) -> dict[str, Any]:
 
 
 def _thinking(effort: str, output_cap: int | None, deployment: Deployment) -> dict[str, Any]:
-    """How much to think, and to tell the thoughts. A budget leaves room in the output cap, which counts thoughts too."""
+    """How much to think, and to tell the thoughts."""
     if deployment.reasoning == "effort" and effort != "none":
         return {"thinkingLevel": effort.upper(), "includeThoughts": True}
     if deployment.reasoning == "budget" and effort in BUDGETS:
-        budget = min(BUDGETS[effort], (output_cap or BUDGETS["high"] + 1) - 1)
-        return {"thinkingBudget": budget} | ({"includeThoughts": True} if budget else {})
+        if not BUDGETS[effort]:
+            return {"thinkingBudget": 0}
+        return {"thinkingBudget": _within(output_cap, BUDGETS[effort], deployment), "includeThoughts": True}
     why = "always thinks; the least is 'minimal'" if deployment.reasoning == "effort" else f"has no effort '{effort}'"
     raise Inexpressible(f"reasoning_effort: {deployment.name} {why}.", param="reasoning_effort")
+
+
+def _within(output_cap: int | None, budget: int, deployment: Deployment) -> int:
+    """The budget, or less: the output cap is for thoughts and answer, and half of a narrow one is kept for the answer."""
+    if output_cap is None:
+        return budget
+    if output_cap <= MIN_BUDGET:
+        needs = f"{deployment.name} needs an output cap of more than {MIN_BUDGET} tokens for it"
+        raise Inexpressible(f"reasoning_effort: {needs}.", param="reasoning_effort")
+    return min(budget, max(MIN_BUDGET, output_cap // 2, output_cap - ROOM))
 
 
 def _resolution(chat: Conversation, deployment: Deployment) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 import struct
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
 
 from gateway.deadline import Deadline
 from gateway.embeddings import EmbeddingRequest, Vector, answer_body, unit
 from gateway.errors import GatewayError, UpstreamError
 from gateway.providers.base import Answer, HttpRequest, send
 from gateway.providers.gemini_errors import success_of
+from gateway.providers.gemini_http import call
 from gateway.providers.reading import as_dict, as_objects, count, fit_for_clients
 from gateway.registry import Deployment, Endpoint
 from gateway.usage import Usage
@@ -52,11 +52,9 @@ def to_requests(request: EmbeddingRequest, deployment: Deployment, endpoint: End
     request.refuse_unknown(deployment, *known)
     options = {"taskType": TASKS.get(request.input_type or ""), "outputDimensionality": request.dimensions}
     shared = {"model": f"models/{deployment.model}"} | {n: value for n, value in options.items() if value}
-    url = f"{endpoint.base_url}/v1beta/models/{quote(deployment.model, safe='')}:batchEmbedContents"
-    headers = {"x-goog-api-key": endpoint.api_key} if endpoint.api_key else {}
-    texts = request.texts(deployment)
-    parts = [shared | {"content": {"parts": [{"text": text}]}} for text in texts]
-    return [HttpRequest(url, headers, {"requests": parts[i : i + BATCH]}) for i in range(0, len(parts), BATCH)]
+    parts = [shared | {"content": {"parts": [{"text": text}]}} for text in request.texts(deployment)]
+    batches = [parts[i : i + BATCH] for i in range(0, len(parts), BATCH)]
+    return [call("batchEmbedContents", {"requests": batch}, deployment, endpoint) for batch in batches]
 
 
 def from_bodies(bodies: list[dict[str, Any]], deployment: Deployment, request: EmbeddingRequest) -> Answer:

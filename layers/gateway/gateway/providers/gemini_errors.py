@@ -12,6 +12,7 @@ from gateway.errors import (
     ContextLengthExceeded,
     CredentialsRefused,
     GatewayError,
+    Inexpressible,
     InvalidRequest,
     RateLimited,
     UpstreamError,
@@ -43,6 +44,10 @@ RETRYABLE = {408, 409, 499, 500, 502, 503, 504, 529}
 BAD_KEY = re.compile(r"api key (not valid|not found|expired|was reported)", re.IGNORECASE)
 NO_CREDIT = re.compile(r"prepayment credits|billing account", re.IGNORECASE)
 TOO_LONG = re.compile(r"token count .*exceeds the maximum number of tokens", re.IGNORECASE | re.DOTALL)
+CANNOT = re.compile(
+    r"(is|are) not (enabled|supported) |is unsupported|unsupported mime type|only works in", re.IGNORECASE
+)
+"""What another model may well do, in Google's words."""
 DELAY = re.compile(r"(\d{1,5}(?:\.\d{1,9})?)s")
 
 
@@ -74,12 +79,19 @@ def to_error(status: int, headers: Mapping[str, str], body: Any) -> GatewayError
     if _is_about_the_account(status, kind, error, message):
         return CredentialsRefused("The provider refused the gateway's credentials for it.")
     if status in REQUEST_FAULTS:
-        return (ContextLengthExceeded if TOO_LONG.search(message) else InvalidRequest)(message)
+        return _finding(message)(message)
     return (RateLimited if status == 429 else UpstreamError)(
         f"The provider answered {told}.",
         retry_after=_retry_after(error, headers),
         retryable=status == 429 or status in RETRYABLE,
     )
+
+
+def _finding(message: str) -> type[InvalidRequest]:
+    """What a refused request is refused for."""
+    if TOO_LONG.search(message):
+        return ContextLengthExceeded
+    return Inexpressible if CANNOT.search(message) else InvalidRequest
 
 
 def _error_in(body: Any) -> Any:

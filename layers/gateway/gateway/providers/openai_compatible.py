@@ -8,24 +8,40 @@ import re
 from typing import Any
 
 from gateway.deadline import Deadline
-from gateway.embeddings import EmbeddingRequest, encoded
+from gateway.embeddings import EmbeddingRequest, answer_body, decoded
 from gateway.errors import (
     ContentFiltered,
     ContextLengthExceeded,
     CredentialsRefused,
     GatewayError,
+    Inexpressible,
     InvalidRequest,
     RateLimited,
     UpstreamError,
 )
 from gateway.providers.base import Answer, HttpRequest, HttpResponse, printable, send
-from gateway.providers.reading import as_dict, as_objects, count, fit_for_clients, json_of, name, retry_after, words
+from gateway.providers.openai_compatible_answers import BROKEN, readable
+from gateway.providers.reading import (
+    as_dict,
+    as_objects,
+    as_text,
+    count,
+    fit_for_clients,
+    is_vector,
+    json_of,
+    name,
+    retry_after,
+    words,
+)
+from gateway.providers.vocabulary import unspoken
 from gateway.registry import Deployment, Endpoint
 from gateway.schemas import ChatCompletionRequest
 from gateway.usage import Usage
 
 VOCABULARY = None
 
+SPOKEN = ("messages", "messages.tool_calls", "messages.tool_calls.function")
+"""Where nulls say nothing; elsewhere, as in schemas, they may."""
 REQUEST_FAULTS = {400, 413, 422}
 ACCOUNT_FAULTS = {401, 402, 403}
 RETRYABLE = {408, 409, 429}
@@ -34,6 +50,10 @@ FINDINGS: dict[str, type[InvalidRequest]] = {
     "content_filter": ContentFiltered,
     "content_policy_violation": ContentFiltered,
 }
+UNABLE = {"unsupported_parameter", "unsupported_value", "unknown_parameter"}
+"""OpenAI's and Azure's words for what a model cannot do, though another may."""
+NO_MODEL = {"model_not_found", "model_not_available", "invalid_model", "Model Not Exist"}
+"""Of OpenAI, Together, Mistral and DeepSeek, in a 400: the registry's fault, not the client's."""
 TOO_LONG = re.compile(
     r"(maximum|max) (context|prompt|input|sequence) (length|size)|context (length|window)|maximum context"
     r"|tokens? \+ `?max_new_tokens|too large for model with|reduce the length of the (messages|prompt)",
@@ -74,12 +94,12 @@ def embed(request: EmbeddingRequest, deployment: Deployment, endpoint: Endpoint,
 def to_request(request: ChatCompletionRequest, deployment: Deployment, endpoint: Endpoint) -> HttpRequest:
     """The provider's request: the client's own, under the provider's names for the model and the parameters."""
     provider = deployment.provider
-    body = {n: value for n, value in request.wire().items() if n not in ("stream", "stream_options")}
-    body = {provider.rename.get(n, n): value for n, value in body.items()}
+    body, unknown = request.wire(), unspoken(deployment)
+    if unknown or provider.rename:
+        body = _saying(body, "", unknown)
+    body = {provider.rename.get(n, n): value for n, value in body.items() if n not in ("stream", "stream_options")}
     if not provider.developer_role:
         body["messages"] = [_as_system(message) for message in body["messages"]]
-    if provider.unsupported:
-        body["messages"] = [_without_nulls(message) for message in body["messages"]]
     return HttpRequest(
         f"{endpoint.base_url}/chat/completions", _headers(deployment, endpoint), body | {"model": deployment.model}
     )
@@ -102,9 +122,22 @@ def _as_system(message: dict[str, Any]) -> dict[str, Any]:
     return message | {"role": "system"} if message.get("role") == "developer" else message
 
 
-def _without_nulls(message: dict[str, Any]) -> dict[str, Any]:
-    """OpenAI's clients send answers back with a null for each field that is not there, which stricter vendors refuse."""
-    return {field: value for field, value in message.items() if value is not None or field == "content"}
+def _saying(value: Any, path: str, unknown: frozenset[str]) -> Any:
+    """A request's body for a vendor who does not know all of it: without nulls, and without what the vendor does not know.
+
+    Clients send answers back with a null for each field that is not there, and stricter vendors refuse even those. Of what
+    they do not know, only what says nothing is still there, such as an empty array.
+    """
+    if isinstance(value, list):
+        return [_saying(item, path, unknown) for item in value]
+    if not isinstance(value, dict):
+        return value
+    said = {}
+    for field, inner in value.items():
+        place = f"{path}.{field}" if path else field
+        if place not in unknown and (inner is not None or place == "messages.content"):
+            said[field] = _saying(inner, place, unknown) if place in SPOKEN else inner
+    return said
 
 
 def from_response(response: HttpResponse, deployment: Deployment) -> Answer:
@@ -113,13 +146,20 @@ def from_response(response: HttpResponse, deployment: Deployment) -> Answer:
     Raises:
         GatewayError: it is an error, or no completion; an error inside a 200 is an error too.
     """
-    body = _success(response)
-    if not _has_choices(body):
-        raise UpstreamError("The provider's answer is not a chat completion.")
+    said = _success(response)
+    usage = usage_of(said)
+    billed = None if usage == Usage() else usage
+    body = readable(said, deployment.model)
+    if body is None:
+        raise UpstreamError("The provider's answer is not a chat completion.", billed=billed)
     for choice in body["choices"]:
-        if choice.get("error"):
-            raise to_error(200, response.headers, choice)
-    return Answer(body, usage_of(body), printable(str(body.get("model") or deployment.model)))
+        if choice.get("error") or choice["finish_reason"] in BROKEN:
+            error = to_error(200, response.headers, {"error": choice.get("error") or {"type": choice["finish_reason"]}})
+            error.billed = billed
+            raise error
+    if "usage" in body and usage.to_openai() is None:
+        body["usage"] = None  # what it says of tokens are no counts
+    return Answer(body, usage, printable(body["model"]))
 
 
 def from_embedding_response(response: HttpResponse, deployment: Deployment, request: EmbeddingRequest) -> Answer:
@@ -129,15 +169,22 @@ def from_embedding_response(response: HttpResponse, deployment: Deployment, requ
         GatewayError: it is an error, or not one vector for each text.
     """
     body = _success(response)
-    try:
-        data = [item | {"embedding": encoded(item["embedding"], request)} for item in as_objects(body.get("data"))]
-    except (ValueError, KeyError, TypeError, OverflowError):
-        data = []
-    if len(data) != request.count:
-        raise UpstreamError("The provider's answer is not one vector for each input.")
+    items = sorted(as_objects(body.get("data")), key=lambda item: count(item.get("index")) or 0)
     tokens = usage_of(body).prompt_tokens
-    model = printable(str(body.get("model") or deployment.model))
-    return Answer(body | {"data": data}, Usage(input_tokens=tokens, output_tokens=0), model)
+    usage = Usage(input_tokens=tokens, output_tokens=0)
+    try:
+        vectors: list[Any] = [_numbers(item.get("embedding")) for item in items]
+    except ValueError:
+        vectors = []
+    if len(vectors) != request.count or not all(map(is_vector, vectors)):
+        told = "The provider's answer is not one vector for each input."
+        raise UpstreamError(told, billed=None if tokens is None else usage)
+    model = printable(as_text(body.get("model")) or deployment.model)
+    return Answer(answer_body(vectors, request, model, usage), usage, model)
+
+
+def _numbers(vector: Any) -> Any:
+    return list(decoded(vector)) if isinstance(vector, str) else vector
 
 
 def _success(response: HttpResponse) -> dict[str, Any]:
@@ -164,8 +211,10 @@ def to_error(status: int, headers: Any, body: Any) -> GatewayError:
         return finding(message, param=param)
     if status in ACCOUNT_FAULTS or code in ("invalid_api_key", "insufficient_quota"):
         return CredentialsRefused("The provider refused the gateway's credentials for it.")
-    if status in REQUEST_FAULTS:
-        return InvalidRequest(message, param=param, code=code)
+    if status in REQUEST_FAULTS and NO_MODEL & {code, name(details.get("type")), message}:
+        return UpstreamError("The provider does not have the model.", retryable=False)
+    if status in REQUEST_FAULTS and code != "rate_limit_exceeded":  # which Groq says with a 413
+        return (Inexpressible if code in UNABLE else InvalidRequest)(message, param=param, code=code)
     told = f"error {code or name(details.get('type')) or 'without a code'}" if status == 200 else f"HTTP {status}"
     kind = RateLimited if status == 429 or code == "rate_limit_exceeded" else UpstreamError
     retryable = status == 200 or status >= 500 or status in RETRYABLE
@@ -222,25 +271,6 @@ def _special(body: dict[str, Any], asked: dict[str, Any], said: dict[str, Any]) 
         return "audio tokens"
     tiers = (body.get("service_tier"), as_dict(body.get("usage")).get("service_tier"))
     return next((f"service tier {name(tier)}" for tier in tiers if tier not in LISTED_TIERS), None)
-
-
-def _has_choices(body: dict[str, Any]) -> bool:
-    choices = body.get("choices")
-    return isinstance(choices, list) and bool(choices) and all(_is_message(as_dict(c).get("message")) for c in choices)
-
-
-def _is_message(message: Any) -> bool:
-    """Whether it can be read: content of text or parts, and calls that are objects."""
-    if not isinstance(message, dict):
-        return False
-    content, calls = message.get("content"), message.get("tool_calls")
-    return (content is None or isinstance(content, str) or _are_objects(content)) and (
-        calls is None or _are_objects(calls)
-    )
-
-
-def _are_objects(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
 def _error_details(body: dict[str, Any]) -> dict[str, Any]:

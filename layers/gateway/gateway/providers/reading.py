@@ -12,6 +12,8 @@ from gateway.registry import Endpoint
 
 SECONDS = re.compile(r"[0-9]{1,8}(\.[0-9]{1,6})?")
 MAX_MESSAGE = 2000
+MAX_NUMBER = 1e38
+"""Of a vector: clients may want it as a float32."""
 MAX_TOKENS = 10**12
 """What claims to be more is no count; DynamoDB's numbers end at 38 digits."""
 
@@ -58,6 +60,15 @@ def as_text(value: Any) -> str:
 def count(value: Any) -> int | None:
     """A number of tokens; None if it is missing or absurd."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS else None
+
+
+def is_vector(value: Any) -> bool:
+    """Whether it is numbers, and at least one of them."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(type(number) in (int, float) and abs(number) < MAX_NUMBER for number in value)
+    )
 
 
 def name(value: Any) -> str | None:

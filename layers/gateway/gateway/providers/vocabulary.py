@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from gateway.errors import Inexpressible
 from gateway.registry import Deployment
 from gateway.schemas import ChatCompletionRequest
@@ -35,14 +37,32 @@ SAYS_NOTHING: Mapping[str, tuple[Any, ...]] = {
 
 ECHOES = (
     *("messages.annotations", "messages.audio", "messages.reasoning_content", "messages.reasoning"),
-    *("messages.thinking_blocks", "messages.tool_calls.extra_content"),
+    *("messages.reasoning_details", "messages.thinking_blocks", "messages.provider_specific_fields", "messages.parsed"),
+    *("messages.tool_calls.index", "messages.tool_calls.extra_content", "messages.tool_calls.provider_specific_fields"),
+    *("messages.tool_calls.function.provider_specific_fields", "messages.tool_calls.function.parsed_arguments"),
 )
-"""What answers carry beside the message itself. Clients send it back as it came: dropped and told, never refused."""
+"""What answers carry beside the message itself: those of providers, of other gateways, and of OpenAI's own client once it
+has read them. Clients send it back as it came: dropped and told, never refused."""
+
+OWNERS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "messages": (
+        "role",
+        {
+            **dict.fromkeys(("tool_calls", "function_call", "refusal", "thinking_blocks"), "assistant"),
+            "tool_call_id": "tool",
+        },
+    ),
+    "messages.content": ("type", {"text": "text", "image_url": "image_url", "refusal": "refusal"}),
+}
+"""Fields that say something in one kind of message or part alone; elsewhere nobody has looked at their types."""
 
 MEANING = ("messages", "tools", "model")
 """What is never dropped, whatever a model's `drop_params` says: the words themselves."""
 
-HINTS = ("messages.name", "messages.content.image_url.detail", "tools.function.strict")
+HINTS = (
+    *("messages.name", "messages.content.image_url.detail", "tools.function.strict"),
+    *("messages.cache_control", "messages.content.cache_control", "tools.cache_control"),
+)
 """Of those, what may be."""
 
 ALWAYS = ("model", "stream", "stream_options")
@@ -59,17 +79,24 @@ def fitted(
     Raises:
         Inexpressible: there is something else, which the deployment does not say may be dropped; `param` names it.
     """
-    if vocabulary is None and not deployment.unsupported:
+    speech = _Speech(vocabulary, unspoken(deployment))
+    if vocabulary is None and not speech.unsupported:
         return request, []
     body = request.wire()
     dropped: list[str] = []
-    for path, place in list(_inexpressible(body, _Speech(vocabulary, deployment.unsupported), "", ())):
-        shown = _shown(place)
-        if path not in ECHOES and not _may_drop(path, deployment):
+    for path, place in list(_inexpressible(body, speech, "", ())):
+        shown, without = _shown(place), _without(body, place)
+        if not (path in ECHOES or _may_drop(path, deployment)) or not _is_whole(path, without):
             raise Inexpressible(f"{shown}: {deployment.name} cannot do this.", param=shown)
-        body = _without(body, place)
+        body = without
         dropped.append(shown)
     return (ChatCompletionRequest.model_validate(body) if dropped else request), dropped
+
+
+def unspoken(deployment: Deployment) -> frozenset[str]:
+    """Paths of what a deployment does not know, though its protocol does."""
+    taken = deployment.provider.echoes
+    return deployment.unsupported if taken is None else deployment.unsupported.union(set(ECHOES) - taken)
 
 
 @dataclass(frozen=True)
@@ -79,13 +106,18 @@ class _Speech:
     vocabulary: Vocabulary | None
     unsupported: frozenset[str]
 
-    def has(self, path: str, value: Any) -> bool:
+    def has(self, path: str, value: Any, beside: Mapping[str, Any]) -> bool:
+        """Whether it can be said.
+
+        Args:
+            beside: the object that the value is in.
+        """
         if path in self.unsupported:
             return False
         if self.vocabulary is None:
             return True
         check = self.vocabulary.get(path)
-        return path in self.vocabulary and (check is None or check(value))
+        return path in self.vocabulary and _is_in_place(path, beside) and (check is None or check(value))
 
     def is_open_below(self, path: str) -> bool:
         return self.vocabulary is not None and f"{path}.*" in self.vocabulary
@@ -102,10 +134,17 @@ def _inexpressible(value: Any, speech: _Speech, path: str, place: Place) -> Iter
         known, where = f"{path}.{key}" if path else key, (*place, key)
         if known in ALWAYS or _says_nothing(known, inner):
             continue
-        if speech.has(known, inner):
+        if speech.has(known, inner, value):
             yield from _inexpressible(inner, speech, known, where)
         else:
             yield known, where
+
+
+def _is_in_place(path: str, beside: Mapping[str, Any]) -> bool:
+    """Whether a field is in a message or part of the kind that it belongs to."""
+    above, _, field = path.rpartition(".")
+    kind, owners = OWNERS.get(above, ("", {}))
+    return field not in owners or beside.get(kind) == owners[field]
 
 
 def _says_nothing(path: str, value: Any) -> bool:
@@ -118,6 +157,17 @@ def _may_drop(path: str, deployment: Deployment) -> bool:
     if isinstance(deployment.drop_params, tuple):
         return path in deployment.drop_params
     return deployment.drop_params and (path.split(".")[0] not in MEANING or path in HINTS)
+
+
+def _is_whole(path: str, body: dict[str, Any]) -> bool:
+    """Whether what is left is a request: what was left out may have been all that a message said."""
+    if path in ECHOES and path != "messages.audio":
+        return True  # no message needs it
+    try:
+        ChatCompletionRequest.model_validate(body)
+    except ValidationError:
+        return False
+    return True
 
 
 def _without(value: Any, place: Place) -> Any:
