@@ -41,7 +41,7 @@ def create(arguments: argparse.Namespace) -> None:
     try:
         db = gateway.client("dynamodb")
         key = keys.create_key(
-            db, gateway.outputs["KeysTable"], name=arguments.name, scopes=scopes, now=now, expires_at=expires_at
+            db, gateway.output("KeysTable"), name=arguments.name, scopes=scopes, now=now, expires_at=expires_at
         )
     except (BotoCoreError, ClientError) as error:
         raise Failure(f"The key could not be created: {error}") from None

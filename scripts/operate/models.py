@@ -20,7 +20,10 @@ from operate.target import Target
 Json = dict[str, Any]
 
 COLUMNS = ("MODEL", "PROVIDER", "IN", "CACHED", "OUT", "CONTEXT", "OUTPUT", "CAPABILITIES", "CONFIGURED")
-EPILOG = "Prices are in US dollars per million tokens; a dash is for what is not known, or does not apply."
+EPILOG = """\
+Prices are in US dollars per million tokens, without surcharges for long inputs; a dash is for what is not known, or does
+not apply; a question mark, that there is no gateway on this machine to ask what is configured.
+"""
 NUMBERS = range(2, 7)
 """Columns that are set flush right."""
 
@@ -45,7 +48,10 @@ def show(arguments: argparse.Namespace) -> None:
     if secrets is None and arguments.configured:
         raise Failure("No gateway runs on this machine to ask what is configured: scripts/start starts it.")
     models = [model for model in _models(_registry(gateway), secrets) if _wanted(model, arguments)]
-    print(json.dumps(models, indent=2) if arguments.json else table(models))
+    if not models:
+        print("No model is like that.", file=sys.stderr)
+    if models or arguments.json:
+        print(json.dumps(models, indent=2) if arguments.json else table(models))
 
 
 def table(models: Sequence[Json]) -> str:
@@ -109,7 +115,7 @@ def _gateway(arguments: argparse.Namespace) -> Target | None:
     try:
         return target.find(arguments)
     except Failure:
-        if arguments.stack:
+        if arguments.stack or arguments.profile or arguments.region:
             raise
         return None
 
@@ -117,7 +123,7 @@ def _gateway(arguments: argparse.Namespace) -> Target | None:
 def _entries(gateway: Target) -> Mapping[str, str]:
     """The provider secret's entries. Only whether they are there is told."""
     try:
-        secret = gateway.client("secretsmanager").get_secret_value(SecretId=gateway.outputs["ProvidersSecret"])
+        secret = gateway.client("secretsmanager").get_secret_value(SecretId=gateway.output("ProvidersSecret"))
         entries: dict[str, str] = json.loads(secret["SecretString"])
     except (BotoCoreError, ClientError, ValueError) as error:
         raise Failure(f"The provider secret cannot be read: {type(error).__name__}.") from None
@@ -137,8 +143,8 @@ def _override(gateway: Target) -> str:
     name = gateway.outputs.get("ModelsParameter")
     try:
         return str(gateway.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]) if name else ""
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ParameterNotFound":
+    except (BotoCoreError, ClientError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ParameterNotFound":
             return ""
         raise Failure(f"The override of the models cannot be read: {error}") from None
 

@@ -89,7 +89,7 @@ def _read(file: str) -> str:
 
 
 def _put(gateway: Target, text: str) -> None:
-    parameter: dict[str, Any] = {"Name": gateway.outputs["ModelsParameter"], "Value": text, "Type": "String"}
+    parameter: dict[str, Any] = {"Name": gateway.output("ModelsParameter"), "Value": text, "Type": "String"}
     try:
         gateway.client("ssm").put_parameter(**parameter, Overwrite=True, Tier="Intelligent-Tiering")
     except (BotoCoreError, ClientError) as error:

@@ -29,6 +29,18 @@ class Target:
     stack: str
     outputs: dict[str, str]
 
+    def output(self, name: str) -> str:
+        """One of the stack's outputs.
+
+        Raises:
+            Failure: it has none of that name.
+        """
+        if name not in self.outputs:
+            raise Failure(
+                f"The stack {self.stack} has no output {name}: it is not of this gateway, or of an older version."
+            )
+        return self.outputs[name]
+
     def client(self, service: str) -> Any:
         """A boto3 client for the place where the stack is."""
         return aws.client(service, self.endpoint) if self.endpoint else self.session.client(service)
@@ -51,6 +63,8 @@ def find(arguments: argparse.Namespace) -> Target:
         Failure: there is none, or it cannot be asked.
     """
     if not arguments.stack:
+        if arguments.profile or arguments.region:
+            raise Failure("--profile and --region are for a stack on AWS: name it by --stack.")
         return _local(arguments.home)
     try:
         session = boto3.Session(profile_name=arguments.profile, region_name=arguments.region)

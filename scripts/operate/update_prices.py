@@ -2,11 +2,12 @@
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from gateway.fields import WrongData
 from gateway.pricing import PRICES_FILE
 from gateway.registry_source import MODELS_FILE
 from local import console
@@ -96,27 +97,29 @@ def look_up(models: Mapping[str, Any], today: date) -> Listed:
 
     Args:
         models: as in models.json.
+    Raises:
+        Failure: one of them is not what a price may be.
     """
-    priced = {_name(deployment): "price" in deployment for deployment in _deployments(models)}
-    names = sorted(name for name, own in priced.items() if not own)
-    prices = {name: list_prices.find(name, today) for name in names}
+    own, names = _deployments(models)
+    try:
+        prices = {name: list_prices.find(name, today) for name in names}
+    except WrongData as error:
+        raise Failure(f"{SOURCE} has a price that the gateway cannot take: {error}") from None
     found = {name: price for name, price in prices.items() if price}
-    return Listed(found, [name for name in names if name not in found], sum(priced.values()))
+    return Listed(found, [name for name in names if name not in found], len(own))
 
 
-def _deployments(models: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for model in models.values():
-        yield from model["deployments"]
-
-
-def _name(deployment: Mapping[str, Any]) -> str:
-    return f"{deployment['provider']}/{deployment['model']}"
+def _deployments(models: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Names of those with a price of their own, and of those without; one may be among both, in two models."""
+    every = [deployment for model in models.values() for deployment in model["deployments"]]
+    named = {(f"{one['provider']}/{one['model']}", one.get("price") is not None) for one in every}
+    return sorted(name for name, own in named if own), sorted(name for name, own in named if not own)
 
 
 def _present() -> dict[str, Any]:
     try:
         present: dict[str, Any] = json.loads(PRICES_FILE.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return {"updated": "1970-01-01", "prices": {}}
     return present
 

@@ -239,3 +239,21 @@ def test_the_provider_s_key_never_reaches_the_client_of_embeddings(gateway: Gate
     answer = gateway.send("embeddings", event_with("embeddings", {"model": "vectors", "input": "a"}))
     assert answer.status == 400
     assert "***" in answer.error["message"]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Reply.default().reset(), Reply.default().reset("middle"), Reply.default().cut(), Reply.default().truncated()],
+)
+def test_what_broke_after_the_provider_had_the_request_may_have_been_charged(
+    gateway: Gateway, upstream: Upstream, reply: Reply
+) -> None:
+    upstream.enqueue(reply)
+    assert gateway.chat(model="priced").status == 502
+    assert gateway.row()["cost_usd"] is None
+
+
+def test_what_never_reached_the_provider_cost_nothing(gateway: Gateway, upstream: Upstream) -> None:
+    gateway.set_secret(OPENAI_API_KEY=PROVIDER_KEY, OPENAI_BASE_URL="http://127.0.0.1:9/v1")
+    assert gateway.chat(model="priced").status == 502
+    assert gateway.row()["cost_usd"] == 0

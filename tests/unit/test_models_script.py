@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from local.console import Failure
 from operate import models, target
@@ -59,8 +59,9 @@ def no_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def asked(**fields: Any) -> argparse.Namespace:
-    usual = {"substring": "", "provider": None, "capability": None, "configured": False, "json": True, "stack": None}
-    return argparse.Namespace(**(usual | fields))
+    usual = {"substring": "", "provider": None, "capability": None, "configured": False, "json": True}
+    aws = {"stack": None, "profile": None, "region": None}
+    return argparse.Namespace(**(usual | aws | fields))
 
 
 def shown(capsys: pytest.CaptureFixture[str], **fields: Any) -> list[dict[str, Any]]:
@@ -97,6 +98,37 @@ def test_an_override_is_shown_and_a_wrong_one_is_told_and_left_out(
     captured = capsys.readouterr()
     assert "mine" not in captured.out
     assert "models.mine.deployments" in captured.err
+
+
+def test_a_list_of_nothing_says_so(no_gateway: None, capsys: pytest.CaptureFixture[str]) -> None:
+    models.show(asked(substring="zzz", json=False))
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "No model is like that.\n")
+    assert shown(capsys, substring="zzz") == []
+
+
+@pytest.mark.parametrize("error", [NoCredentialsError(), ClientError({"Error": {"Code": "AccessDenied"}}, "x")])
+def test_an_override_that_cannot_be_read_is_told(
+    gateway: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(aws: Aws, Name: str) -> None:  # noqa: N803
+        raise error
+
+    gateway({})
+    monkeypatch.setattr(Aws, "get_parameter", fail)
+    with pytest.raises(Failure, match="The override of the models cannot be read: "):
+        models.show(asked())
+
+
+def test_a_stack_that_is_no_gateway_is_told() -> None:
+    with pytest.raises(Failure, match=r"The stack other has no output ProvidersSecret: "):
+        Gateway(None, None, "other", {}).output("ProvidersSecret")
+
+
+@pytest.mark.parametrize("fields", [{"profile": "mine"}, {"region": "eu-west-1"}])
+def test_what_is_said_of_aws_needs_a_stack(fields: dict[str, str]) -> None:
+    with pytest.raises(Failure, match="name it by --stack"):
+        models.show(asked(**fields))
 
 
 @pytest.mark.parametrize(

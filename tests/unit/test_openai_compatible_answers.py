@@ -89,7 +89,7 @@ def test_calls_without_ids_get_some_that_no_other_has() -> None:
 def test_what_is_no_answer_is_billed_nevertheless(choice: dict[str, Any]) -> None:
     error = caught_from(lambda: read({"choices": [choice], "usage": USAGE}), UpstreamError)
     assert error.billed == Usage(input_tokens=3, output_tokens=2)
-    assert caught_from(lambda: read({"choices": [choice]}), UpstreamError).billed is None
+    assert caught_from(lambda: read({"choices": [choice]}), UpstreamError).billed == Usage()
 
 
 @pytest.mark.parametrize("usage", [5, [], {}, {"prompt_tokens": "5"}, {"prompt_tokens": 5}])

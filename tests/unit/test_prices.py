@@ -27,6 +27,7 @@ from gateway.providers import anthropic_answers, bedrock, gemini_answers, openai
 from gateway.registry import Deployment, Registry
 from gateway.registry_source import build, shipped
 from gateway.usage import Usage
+from local.console import Failure
 from operate import list_prices, update_prices
 
 Json = dict[str, Any]
@@ -180,6 +181,36 @@ def test_the_file_is_what_would_be_generated() -> None:
     listed = update_prices.look_up(shipped()["models"], generated)
     assert pricing.PRICES_FILE.read_text(encoding="utf-8") == update_prices.text(listed.prices, generated)
     assert present["source"] == list_prices.SOURCE
+
+
+def test_a_deployment_that_has_a_price_of_its_own_in_one_model_may_need_the_list_price_in_another() -> None:
+    bare = {"provider": "openai", "model": "gpt-4o"}
+    models = {"a": {"deployments": [bare]}, "b": {"deployments": [bare | {"price": {"input": "1"}}]}}
+    listed = update_prices.look_up(models, date(2026, 11, 23))
+    assert (list(listed.prices), listed.missing, listed.own) == (["openai/gpt-4o"], [], 1)
+
+
+def test_a_list_price_that_the_gateway_cannot_take_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    dear = ModelPrice(input_mtok=Decimal(1), cache_read_mtok=Decimal(2))
+    monkeypatch.setattr(list_prices, "_info", lambda provider, name: model(ConditionalPrice(prices=dear)))
+    with pytest.raises(Failure, match=r"genai-prices .* cannot take: p/m.cache_read: is dearer"):
+        update_prices.look_up({"a": {"deployments": [{"provider": "p", "model": "m"}]}}, date(2026, 11, 23))
+
+
+@pytest.mark.parametrize("text", ["<<<<<<< HEAD", "", None])
+def test_a_broken_file_is_made_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None
+) -> None:
+    file = tmp_path / "prices.json"
+    if text is not None:
+        file.write_text(text)
+    monkeypatch.setattr(update_prices, "PRICES_FILE", file)
+    with pytest.raises((Failure, FileNotFoundError)):
+        update_prices.check()
+    update_prices.update()
+    assert set(json.loads(file.read_text())["prices"]) == set(pricing.list_prices())
+    update_prices.check()
+    assert capsys.readouterr().out.endswith("prices.json is as generated.\n")
 
 
 def test_the_file_has_a_line_for_each_price_by_name() -> None:

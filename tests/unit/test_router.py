@@ -1,13 +1,10 @@
 """A model's deployments are asked in turn until one answers; what is the request's own fault is not asked twice."""
 
-from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from gateway import pricing, questions, router
-from gateway.deadline import Deadline
+from gateway import questions, router
 from gateway.errors import (
     ContentFiltered,
     ContextLengthExceeded,
@@ -20,44 +17,11 @@ from gateway.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from gateway.providers.base import Answer
 from gateway.questions import Chat
-from gateway.registry import Deployment, Endpoint, Provider
+from gateway.registry import Deployment, Endpoint
 from gateway.router import Route
-from gateway.schemas import ChatCompletionRequest
-from gateway.usage import Usage
 from tests.unit.builders import caught_from, request
-
-OPEN = Provider("open", "passing", "https://open.example", "OPEN_KEY")
-CLOSED = Provider("closed", "strict", keyless=True)
-SECRETS = {"OPEN_KEY": "k"}
-DEADLINE = Deadline(200.0, clock=lambda: 100.0)
-USAGE = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
-PRICE = pricing.parse("price", {"input": "1", "output": "2.5"})
-
-
-class Script:
-    """Two adapters that answer, or fail, by the name of the deployment's model, and remember what they were asked."""
-
-    def __init__(self) -> None:
-        self.outcomes: dict[str, BaseException] = {}
-        self.asked: list[tuple[str, ChatCompletionRequest, Endpoint]] = []
-        self.deadlines: list[float] = []
-
-    def adapter(self, name: str) -> Any:
-        script = self
-
-        class Adapter:
-            VOCABULARY = None if name == "passing" else {"messages": None, "messages.*": None, "seed": None}
-
-            def complete(self, asked: ChatCompletionRequest, to: Deployment, at: Endpoint, by: Deadline) -> Answer:
-                script.asked.append((to.model, asked, at))
-                script.deadlines.append(by.at)
-                if to.model in script.outcomes:
-                    raise script.outcomes[to.model]
-                return Answer({"choices": []}, USAGE, to.model)
-
-        return Adapter()
+from tests.unit.routing import CLOSED, DEADLINE, OPEN, SECRETS, Script, deployments, go, outcomes
 
 
 @pytest.fixture
@@ -65,31 +29,6 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     found = Script()
     monkeypatch.setattr(questions, "adapter", found.adapter)
     return found
-
-
-def deployments(*names: str, provider: Provider = OPEN, **fields: Any) -> list[Deployment]:
-    return [Deployment(provider, name, **fields) for name in names]
-
-
-def ticking() -> Callable[[], float]:
-    """A clock that goes on by a quarter of a second whenever it is looked at."""
-    times = iter(range(1000))
-    return lambda: next(times) / 4
-
-
-def go(
-    candidates: list[Deployment],
-    taken: Route | None = None,
-    secrets: dict[str, str] = SECRETS,
-    deadline: Deadline = DEADLINE,
-    **fields: Any,
-) -> Answer:
-    asked = Chat(request(model="m", **fields))
-    return router.route(asked, candidates, secrets, deadline, taken or Route(), ticking())
-
-
-def outcomes(taken: Route) -> list[tuple[str, str]]:
-    return [(attempt.deployment.model, attempt.outcome) for attempt in taken.attempts]
 
 
 def test_the_first_deployment_that_answers_is_the_only_one_asked(script: Script) -> None:
@@ -220,47 +159,51 @@ def test_no_more_than_five_deployments_are_asked(script: Script) -> None:
     assert [attempt.deployment.model for attempt in taken.attempts] == list("abcde")
 
 
+@pytest.mark.parametrize("error", [RateLimited("x", retry_after=3), UpstreamError("x", retryable=False)])
+def test_when_all_fail_the_error_says_of_trying_again_what_the_last_one_said(
+    script: Script, error: UpstreamError
+) -> None:
+    script.outcomes = {"a": error}
+    told = caught_from(lambda: go(deployments("a")), type(error))
+    assert (told.retryable, told.retry_after) == (error.retryable, error.retry_after)
+
+
+def test_a_name_that_is_too_long_is_told_in_part(script: Script) -> None:
+    script.outcomes = {"a": UpstreamError("x")}
+    asked = Chat(request(model="m" * 500))
+    error = caught_from(lambda: router.route(asked, deployments("a"), SECRETS, DEADLINE, Route()), UpstreamError)
+    assert error.message == f"All deployments of '{'m' * 200}' failed. x"
+
+
+@pytest.mark.parametrize(("error", "level"), [(CredentialsRefused("x"), "ERROR"), (UpstreamError("x"), "WARNING")])
+def test_a_failure_that_will_not_pass_by_itself_is_an_error_in_the_log(
+    script: Script, caplog: pytest.LogCaptureFixture, error: UpstreamError, level: str
+) -> None:
+    script.outcomes = {"a": error}
+    go(deployments("a", "b"))
+    assert [record.levelname for record in caplog.records] == [level]
+
+
+def test_those_that_cannot_express_the_request_do_not_count_among_the_five(script: Script) -> None:
+    script.outcomes = dict.fromkeys("abcd", UpstreamError("x"))
+    assert go(deployments(*"vwxyz", provider=CLOSED) + deployments(*"abcde"), top_k=1).model == "e"
+
+
+def test_the_first_refusal_is_told_if_nobody_can_express_the_request(script: Script) -> None:
+    script.outcomes = {"b": Inexpressible("seed: not with n.", param="seed")}
+    both = [Deployment(CLOSED, "a"), Deployment(OPEN, "b")]
+    assert caught_from(lambda: go(both, top_k=1), Inexpressible).param == "top_k"
+
+
+def test_the_adapter_of_a_deployment_that_is_not_asked_is_not_loaded(script: Script) -> None:
+    go([Deployment(OPEN, "a"), Deployment(CLOSED, "b")])
+    assert script.loaded == ["passing"]
+
+
 def test_a_deployment_s_own_timeout_cuts_its_time_and_the_next_one_is_asked(script: Script) -> None:
     script.outcomes = {"a": UpstreamTimeout("x")}
     assert go(deployments("a", timeout=7.0) + deployments("b")).model == "b"
     assert script.deadlines == [107.0, 200.0]
-
-
-def test_nobody_is_asked_after_the_deadline(script: Script) -> None:
-    now = iter([100.0, 300.0])
-    script.outcomes = {"a": UpstreamTimeout("x")}
-    taken = Route()
-    deadline = Deadline(200.0, clock=lambda: next(now, 300.0))
-    caught_from(lambda: go(deployments("a", "b"), taken, deadline=deadline), UpstreamTimeout)
-    assert outcomes(taken) == [("a", "upstream_timeout")]
-    assert taken.cost is None
-
-
-def test_the_cost_of_an_answer_is_its_usage_times_the_price(script: Script) -> None:
-    taken = Route()
-    go(deployments("a", price=PRICE), taken)
-    assert (taken.cost, taken.usage) == (Decimal("3.5"), USAGE)
-
-
-def test_a_failure_that_is_billed_counts_into_usage_and_cost(script: Script) -> None:
-    script.outcomes = {
-        "a": UpstreamError("x", billed=Usage(input_tokens=1_000_000, output_tokens=0)),
-        "b": UpstreamError("x"),
-    }
-    taken = Route()
-    go(deployments("a", "b", "c", price=PRICE), taken)
-    assert [attempt.cost for attempt in taken.attempts] == [Decimal(1), Decimal(0), Decimal("3.5")]
-    assert (taken.cost, taken.usage.prompt_tokens) == (Decimal("4.5"), 2_000_000)
-
-
-def test_a_cost_without_a_price_is_not_known(script: Script) -> None:
-    taken = Route()
-    go(deployments("a"), taken)
-    assert taken.cost is None
-
-
-def test_a_request_that_reached_no_provider_cost_nothing() -> None:
-    assert (Route().cost, Route().usage) == (Decimal(0), Usage())
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Tokens are in one bucket each, and add up to what OpenAI's format says of them."""
 
+from dataclasses import fields
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,9 +36,14 @@ def test_what_the_provider_did_not_count_is_not_told() -> None:
     }
 
 
+def test_every_number_is_among_the_counts() -> None:
+    assert [field.name for field in fields(Usage)] == [*COUNTS, "special"]
+
+
 def test_an_explicit_zero_is_a_count() -> None:
-    usage = Usage(input_tokens=0, cache_read_tokens=0, output_tokens=0).to_openai()
+    usage = Usage(input_tokens=0, cache_read_tokens=0, output_tokens=0, reasoning_tokens=0).to_openai()
     assert usage is not None
+    assert usage["completion_tokens_details"] == {"reasoning_tokens": 0}
     assert usage["prompt_tokens_details"] == {"cached_tokens": 0}
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.errors import Inexpressible
 from gateway.providers.vocabulary import ECHOES, SAYS_NOTHING, Vocabulary, fitted
 from gateway.registry import Deployment, Provider
+from gateway.schemas import ChatCompletionRequest
 from tests.unit.builders import HELLO, caught_from, request
 
 PROVIDER = Provider("p", "local", keyless=True)
@@ -258,3 +259,27 @@ def test_whatever_the_fields_they_are_kept_or_dropped_and_told(fields: dict[str,
     assert {name[:256] for name in left_out} == set(dropped)
     assert all(value in (None, [], {}) for name, value in known.items() if name not in left_out)
     assert json.dumps(found.wire())
+
+
+def test_a_tool_s_name_beside_its_result_says_nothing_new() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    result = {"role": "tool", "tool_call_id": "c", "name": "f", "content": "4"}
+    asked = request(messages=[*HELLO, {"role": "assistant", "tool_calls": [call]}, result])
+    lacking = Deployment(PROVIDER, "m", unsupported=frozenset({"messages.name"}))
+    assert fitted(asked, None, lacking) == (asked, [])
+
+
+def test_many_fields_are_dropped_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One check for each field dropped would take half a minute for a long history."""
+    asked = request(messages=[{"role": "user", "content": "Hi", "name": f"n{index}"} for index in range(500)])
+    bodies: list[Any] = []
+
+    def check(body: Any) -> ChatCompletionRequest:
+        bodies.append(body)
+        return asked
+
+    monkeypatch.setattr(ChatCompletionRequest, "model_validate", check)
+    _, dropped = fitted(asked, SMALL, Deployment(PROVIDER, "m", drop_params=True))
+    assert len(dropped) == 500
+    (body,) = bodies
+    assert body["messages"] == [{"role": "user", "content": "Hi"}] * 500

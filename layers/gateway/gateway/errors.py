@@ -39,7 +39,8 @@ class GatewayError(Exception):
         retryable: whether the same deployment may do better when asked again.
         retry_after: seconds to wait before trying again, or None.
         headers: further response headers.
-        billed: tokens that the provider charges for, though it failed.
+        billed: tokens that the provider charges for, though it failed; a usage without counts if it may charge, and
+            nobody knows for what; None if it charges nothing.
     """
 
     status = 500
@@ -47,6 +48,7 @@ class GatewayError(Exception):
     code: str | None = None
     should_retry: bool | None = None
     retryable = False
+    billed: Usage | None = None
 
     def __init__(
         self,
@@ -66,7 +68,7 @@ class GatewayError(Exception):
         self.retry_after = retry_after
         self.retryable = type(self).retryable if retryable is None else retryable
         self.headers = headers or {}
-        self.billed = billed
+        self.billed = type(self).billed if billed is None else billed
 
     def body(self) -> dict[str, Any]:
         """The error in OpenAI's format, with real nulls."""
@@ -202,6 +204,7 @@ class UpstreamTimeout(UpstreamError):
     code = "upstream_timeout"
     should_retry = False
     retryable = False
+    billed = Usage()
 
 
 class ResponseTooLarge(GatewayError):

@@ -1,7 +1,7 @@
 """One request's whole life: look the model up, route, log, answer."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +26,9 @@ from gateway.usage import COUNTS
 
 Render = Callable[[Answer, Decimal | None], Response]
 
+MAX_LISTED = 20
+"""Places of a request that a header names: all headers together may have 10 KB."""
+
 
 def complete(key: ApiKey, request: ChatCompletionRequest, legacy: LegacyCompletionRequest | None = None) -> Response:
     """Serve a completion.
@@ -49,7 +52,7 @@ def embed(key: ApiKey, request: EmbeddingRequest) -> Response:
 def _serve(key: ApiKey, question: Question, render: Render) -> Response:
     """From here on the request is admitted: whatever becomes of it leaves exactly one row, unless its process is killed."""
     known = registry()
-    candidates = payable(known, question.model, key)
+    candidates = payable(known, question, key)
     taken = Route()
     try:
         secrets = provider_secrets() if any(d.provider.needs_secrets for d in candidates) else {}
@@ -67,18 +70,23 @@ def _serve(key: ApiKey, question: Question, render: Render) -> Response:
     return response
 
 
-def payable(known: Registry, model_id: str, key: ApiKey) -> tuple[Deployment, ...]:
+def payable(known: Registry, question: Question, key: ApiKey) -> tuple[Deployment, ...]:
     """The deployments of a model and its fallbacks that a key may use: with a budget, only those whose price is known.
+
+    A price that is not yet in force, or that has no rate for what is asked, is none.
 
     Raises:
         ModelNotFound: there is no such model.
         ModelNotAllowed: none is left.
     """
-    candidates = known.candidates(known.model(model_id))
-    allowed = tuple(d for d in candidates if d.price or key.may_spend_unpriced)
+    candidates = known.candidates(known.model(question.model))
+    if key.may_spend_unpriced:
+        return candidates
+    now = current().started
+    allowed = tuple(d for d in candidates if d.price and d.price.covers(now, *question.buckets))
     if not allowed:
         raise ModelNotAllowed(
-            f"The price of '{model_id[:200]}' is not known, and this API key has a budget; its policy has to allow it.",
+            f"The price of '{question.model[:200]}' is not known, and this API key has a budget; its policy has to allow it.",
             param="model",
         )
     return allowed
@@ -125,8 +133,14 @@ def gateway_headers(taken: Route, request: RequestContext) -> dict[str, str]:
     if taken.cost is not None:
         headers["x-gateway-cost-usd"] = dollars(taken.cost)
     if taken.dropped:
-        headers["x-gateway-dropped-params"] = printable(", ".join(taken.dropped))
+        headers["x-gateway-dropped-params"] = _listed(taken.dropped)
     return headers
+
+
+def _listed(places: Sequence[str]) -> str:
+    """As many as a header may hold, and how many more there are."""
+    more = [f"and {len(places) - MAX_LISTED} more"] if len(places) > MAX_LISTED else []
+    return ", ".join([*map(printable, places[:MAX_LISTED]), *more])
 
 
 def _settle(key: ApiKey, question: Question, taken: Route, error: GatewayError | None) -> None:
@@ -166,7 +180,7 @@ def _tell_unknown_costs(taken: Route) -> None:
     for attempt in taken.attempts:
         if attempt.usage is None or attempt.cost is not None:
             continue
-        priced = attempt.deployment.price is not None
-        metric = "UnknownUsage" if priced and not attempt.usage.special else "UnknownPrice"
+        uncounted = attempt.deployment.price and attempt.usage.to_openai() is None
+        metric = "UnknownUsage" if uncounted else "UnknownPrice"
         logger.warning("cost unknown", deployment=attempt.deployment.name, metric=metric, special=attempt.usage.special)
         count(metric, deployment=attempt.deployment.name)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ BESIDES = ("above", "since", "daily", "weekdays")
 """What a rate card has besides its rates."""
 FRIDAY = 5
 MAX_RATE = 1_000_000
+RATE = re.compile(r"[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?")
 STEP = re.compile(r"[0-9]{1,9}")
 HOUR = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
@@ -78,6 +79,11 @@ class RateCard:
         """The rates for a request of so much input, cached or not."""
         return next((rates for step, rates in reversed(self.above) if tokens > step), self.rates)
 
+    def covers(self, *buckets: str) -> bool:
+        """Whether it names a rate for each of these buckets, however long the input is."""
+        every = (self.rates, *(rates for _, rates in self.above))
+        return all(getattr(rates, bucket) is not None for rates in every for bucket in buckets)
+
 
 @dataclass(frozen=True)
 class Price:
@@ -88,6 +94,11 @@ class Price:
     def card(self, at: datetime) -> RateCard | None:
         """The rate card of a moment, given in UTC; None before the first."""
         return next((card for card in reversed(self.cards) if card.applies(at)), None)
+
+    def covers(self, at: float, *buckets: str) -> bool:
+        """Whether it is known, at a moment in seconds since the epoch, what tokens of these buckets cost."""
+        card = self.card(datetime.fromtimestamp(at, UTC))
+        return card is not None and card.covers(*buckets)
 
 
 def cost(usage: Usage, price: Price | None, at: float) -> Decimal | None:
@@ -180,13 +191,11 @@ def _rates(place: str, data: Any) -> Rates:
 
 def _rate(place: str, value: Any) -> Decimal:
     """A JSON number is taken by its digits, as they were written: 0.1 is 0.1."""
-    try:
-        rate = Decimal(str(value)) if isinstance(value, str | int | float | Decimal) else Decimal("NaN")
-    except InvalidOperation:
-        rate = Decimal("NaN")
-    if isinstance(value, bool) or not rate.is_finite() or not (rate == 0 or QUANTUM <= rate < MAX_RATE):
+    digits = str(value) if isinstance(value, str | int | float | Decimal) else ""
+    rate = Decimal(digits) if RATE.fullmatch(digits) else None
+    if rate is None or not (rate == 0 or QUANTUM <= rate < MAX_RATE):
         raise WrongData(f"{place}: must be US dollars per million tokens, such as '2.5', not {shown(value)}")
-    return rate or Decimal(0)
+    return rate
 
 
 def _step(place: str, value: Any) -> int:
@@ -205,7 +214,7 @@ def _day(place: str, value: Any) -> date | None:
 def _hours(place: str, value: Any) -> tuple[time, time] | None:
     if value is None:
         return None
-    if not isinstance(value, list) or len(value) != 2 or not all(map(_is_hour, value)):
+    if not isinstance(value, list) or len(value) != 2 or not all(map(_is_hour, value)) or value[0] == value[1]:
         raise WrongData(f"{place}.daily: must be two times such as ['01:00', '04:00'], not {shown(value)}")
     return time.fromisoformat(value[0]), time.fromisoformat(value[1])
 

@@ -38,9 +38,14 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Chat:
-    """A chat completion."""
+    """A chat completion.
+
+    Attributes:
+        buckets: what it costs, in a price's words.
+    """
 
     request: ChatCompletionRequest
+    buckets = ("input", "output")
 
     @property
     def model(self) -> str:
@@ -81,10 +86,11 @@ class Chat:
 
 @dataclass(frozen=True)
 class Embedding:
-    """Vectors of texts."""
+    """Vectors of texts, which are no output that is paid for; attributes as a Chat's."""
 
     request: EmbeddingRequest
     stream = False
+    buckets = ("input",)
 
     @property
     def model(self) -> str:

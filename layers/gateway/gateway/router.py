@@ -12,10 +12,9 @@ from gateway.errors import (
     CredentialsRefused,
     GatewayError,
     Inexpressible,
-    InvalidRequest,
+    InternalError,
     ProviderNotConfigured,
     UpstreamError,
-    UpstreamTimeout,
 )
 from gateway.observability import logger
 from gateway.providers.base import Answer
@@ -34,7 +33,7 @@ class Attempt:
         outcome: "ok", or the error's code.
         milliseconds: how long it took.
         reason: of a failure, in our own words.
-        usage: tokens that the provider charges for; None if it charges nothing.
+        usage: tokens that the provider charges for; without counts if they are not known; None if it charges nothing.
         cost: US dollars; None if that is not known.
     """
 
@@ -99,8 +98,8 @@ def route(
         clock: measures attempts, in seconds.
     Raises:
         ProviderNotConfigured: no deployment has credentials.
-        InvalidRequest: the request is at fault, or none of the deployments can express it.
-        UpstreamError: all failed, by the last one's error.
+        InvalidRequest: the request is at fault, or none of the deployments can express it: the first one's reason.
+        UpstreamError: all failed, by the last one's error, or the deadline passed.
     """
     ready = [(d, e) for d in candidates if (e := d.provider.endpoint(secrets))]
     if not ready:
@@ -109,38 +108,23 @@ def route(
             f"The model '{question.model[:200]}' needs credentials for {names}, which this gateway does not have."
         )
     failure: UpstreamError | None = None
-    refusal: Inexpressible | None = None
-    for deployment, endpoint, fitted in _fitting(question, ready)[:MAX_DEPLOYMENTS]:
+    refusals: list[Inexpressible] = []
+    for deployment, endpoint in ready:
+        if len(taken.attempts) == MAX_DEPLOYMENTS:
+            break
+        deadline.remaining()  # a deployment's own time may have been up, or the request's
         try:
+            fitted = question.fitted(deployment)
             taken.answer = _attempt(fitted, deployment, endpoint, deadline, taken, clock)
             return taken.answer
         except UpstreamError as error:
-            if isinstance(error, UpstreamTimeout):
-                deadline.remaining()  # its own time was up, or the request's
             failure = error
         except Inexpressible as error:
-            refusal = refusal or error
-    raise _all_failed(question, failure) if failure or not refusal else refusal
+            refusals.append(error)
+    raise _all_failed(question, failure) if failure else refusals[0]
 
 
-def _fitting(
-    question: Question, ready: Sequence[tuple[Deployment, Endpoint]]
-) -> list[tuple[Deployment, Endpoint, Fitted]]:
-    """Those that can express the question; if none can, the first one's reason."""
-    found: list[tuple[Deployment, Endpoint, Fitted]] = []
-    refusals: list[InvalidRequest] = []
-    for deployment, endpoint in ready:
-        try:
-            found.append((deployment, endpoint, question.fitted(deployment)))
-        except Inexpressible as refusal:
-            refusals.append(refusal)
-    if not found:
-        raise refusals[0]
-    return found
-
-
-def _all_failed(question: Question, failure: UpstreamError | None) -> UpstreamError:
-    failure = failure or UpstreamError("")
+def _all_failed(question: Question, failure: UpstreamError) -> UpstreamError:
     told = f"All deployments of '{question.model[:200]}' failed. {failure.message}"
     return type(failure)(told, retry_after=failure.retry_after, retryable=failure.retryable)
 
@@ -155,7 +139,8 @@ def _attempt(
 ) -> Answer:
     taken.dropped = fitted.dropped
     at, started = deadline.now(), clock()
-    outcome, reason, usage = "internal_error", None, None
+    outcome, reason = InternalError.code, None
+    usage: Usage | None = Usage()
     try:
         answer = fitted.ask(endpoint, deadline.within(deployment.timeout))
         outcome, usage = "ok", answer.usage
@@ -168,12 +153,6 @@ def _attempt(
         level("attempt failed", deployment=deployment.name, outcome=outcome, reason=reason)
         raise
     finally:
-        paid = (
-            pricing.cost(usage, deployment.price, at)
-            if usage
-            else None
-            if outcome == UpstreamTimeout.code
-            else Decimal(0)
-        )
+        paid = Decimal(0) if usage is None else pricing.cost(usage, deployment.price, at)
         milliseconds = round((clock() - started) * 1000)
         taken.attempts.append(Attempt(deployment, outcome, milliseconds, reason, usage, paid))

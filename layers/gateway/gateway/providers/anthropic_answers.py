@@ -85,7 +85,7 @@ class _NotAMessage(Exception):
 
 
 def _no_message(usage: Usage) -> GatewayError:
-    return UpstreamError("The provider's answer is not a message.", billed=usage if usage != Usage() else None)
+    return UpstreamError("The provider's answer is not a message.", billed=usage)
 
 
 def _items(content: Any) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError
 
 from gateway import __version__
 from gateway.deadline import Deadline
@@ -118,7 +118,14 @@ def send(request: HttpRequest, deadline: Deadline) -> HttpResponse:
         raise UpstreamTimeout("The provider did not answer before the request's deadline.") from None
     except (requests.RequestException, HTTPError, ValueError) as error:
         # ValueError: an address that cannot be parsed, or a key that a header cannot carry.
-        raise UpstreamError(f"The connection to the provider failed ({type(error).__name__}).") from None
+        told = f"The connection to the provider failed ({type(error).__name__})."
+        raise UpstreamError(told, billed=Usage() if _was_sent(error) else None) from None
+
+
+def _was_sent(error: Exception) -> bool:
+    """Whether the provider may have had the request when the connection broke, and may charge for it."""
+    broken = error.args[0] if isinstance(error, requests.ConnectionError) and error.args else error
+    return isinstance(broken, HTTPError) and not isinstance(broken, MaxRetryError)
 
 
 def _post(request: HttpRequest, deadline: Deadline) -> HttpResponse:
@@ -141,5 +148,5 @@ def _parts(response: requests.Response, deadline: Deadline) -> Iterator[bytes]:
         deadline.remaining()
         size += len(part)
         if size > MAX_ANSWER_BYTES:
-            raise UpstreamError(f"The provider's answer is larger than {MAX_ANSWER_BYTES:,} bytes.")
+            raise UpstreamError(f"The provider's answer is larger than {MAX_ANSWER_BYTES:,} bytes.", billed=Usage())
         yield part

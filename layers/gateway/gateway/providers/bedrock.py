@@ -68,7 +68,7 @@ def from_response(parsed: dict[str, Any], deployment: Deployment, now: float) ->
     try:
         message, finish = _choice(parsed)
     except _NotACompletion as error:
-        raise UpstreamError(f"The model's answer {error}.", billed=None if usage == Usage() else usage) from None
+        raise UpstreamError(f"The model's answer {error}.", billed=usage) from None
     router = as_dict(as_dict(parsed.get("trace")).get("promptRouter"))
     model = printable(as_text(router.get("invokedModelId")).rpartition("/")[2] or deployment.model)
     completion = {

@@ -33,6 +33,7 @@ from gateway.providers.base import HttpRequest, HttpResponse, send
 from gateway.providers.bedrock_errors import to_error
 from gateway.providers.reading import as_dict, as_text, fit_for_clients, json_of, words
 from gateway.registry import Endpoint
+from gateway.usage import Usage
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
@@ -129,7 +130,7 @@ def _send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
     if response.status != 200:
         raise error_of(response)
     if not isinstance(json_of(response), dict):
-        raise UpstreamError("Bedrock's answer is not a JSON object.")
+        raise UpstreamError("Bedrock's answer is not a JSON object.", billed=Usage())
     this.answered = True
     kept: Any = {name: value for name, value in response.headers.items() if name not in GONE}
     return AWSResponse(request.url, response.status, kept, _Raw(response.body))
@@ -158,7 +159,7 @@ def _text(value: str | bytes) -> str:
 def _fault(error: Exception, answered: bool) -> GatewayError:
     """What boto3 found fault with: the request before there was an answer, else the answer."""
     if answered:
-        return UpstreamError("Bedrock's answer is not of the form that it should have.")
+        return UpstreamError("Bedrock's answer is not of the form that it should have.", billed=Usage())
     if isinstance(error, NO_CREDENTIALS):
         return CredentialsRefused("The gateway has no AWS credentials to call Bedrock with.")
     if isinstance(error, ParamValidationError):

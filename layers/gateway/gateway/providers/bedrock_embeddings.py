@@ -175,5 +175,6 @@ def _paid(made: Sequence[Made]) -> Usage:
 
 def _with_bill(failure: BaseException, made: Sequence[Made]) -> BaseException:
     if isinstance(failure, GatewayError) and made:
-        failure.billed = _paid(made)
+        # Whose own bill is not known, of that neither is the sum.
+        failure.billed = Usage(_paid(made).input_tokens) if failure.billed else _paid(made)
     return failure

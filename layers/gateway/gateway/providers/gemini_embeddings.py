@@ -38,7 +38,9 @@ def embed(request: EmbeddingRequest, deployment: Deployment, endpoint: Endpoint,
             bodies.append(success_of(send(part, deadline)))  # noqa: PERF401 - a failure leaves those before it
         return from_bodies(bodies, deployment, request)
     except GatewayError as error:
-        error.billed = error.billed or (_usage(bodies) if bodies else None)
+        paid = _usage(bodies) if bodies else None
+        # Whose own bill is not known, of that neither is the sum.
+        error.billed = Usage(paid.input_tokens) if paid and error.billed else error.billed or paid
         raise fit_for_clients(error, endpoint) from None
 
 

@@ -148,14 +148,13 @@ def from_response(response: HttpResponse, deployment: Deployment) -> Answer:
     """
     said = _success(response)
     usage = usage_of(said)
-    billed = None if usage == Usage() else usage
     body = readable(said, deployment.model)
     if body is None:
-        raise UpstreamError("The provider's answer is not a chat completion.", billed=billed)
+        raise UpstreamError("The provider's answer is not a chat completion.", billed=usage)
     for choice in body["choices"]:
         if choice.get("error") or choice["finish_reason"] in BROKEN:
             error = to_error(200, response.headers, {"error": choice.get("error") or {"type": choice["finish_reason"]}})
-            error.billed = billed
+            error.billed = usage
             raise error
     if "usage" in body and usage.to_openai() is None:
         body["usage"] = None  # what it says of tokens are no counts
@@ -178,7 +177,7 @@ def from_embedding_response(response: HttpResponse, deployment: Deployment, requ
         vectors = []
     if len(vectors) != request.count or not all(map(is_vector, vectors)):
         told = "The provider's answer is not one vector for each input."
-        raise UpstreamError(told, billed=None if tokens is None else usage)
+        raise UpstreamError(told, billed=usage)
     model = printable(as_text(body.get("model")) or deployment.model)
     return Answer(answer_body(vectors, request, model, usage), usage, model)
 

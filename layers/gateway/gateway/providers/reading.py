@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from gateway.errors import GatewayError, UpstreamError
 from gateway.providers.base import HttpResponse, printable
 from gateway.registry import Endpoint
+from gateway.usage import Usage
 
 SECONDS = re.compile(r"[0-9]{1,8}(\.[0-9]{1,6})?")
 MAX_MESSAGE = 2000
@@ -28,7 +29,7 @@ def json_of(response: HttpResponse) -> Any:
         return parsed(response.body)
     except (ValueError, RecursionError):
         if response.status == 200:
-            raise UpstreamError("The provider's answer is not JSON, or only a part of it.") from None
+            raise UpstreamError("The provider's answer is not JSON, or only a part of it.", billed=Usage()) from None
         return None
 
 

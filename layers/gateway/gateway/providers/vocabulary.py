@@ -4,7 +4,7 @@ A vocabulary is a table of paths through the request, such as "messages.content.
 and what lies below "tools.function.parameters.*" is the client's own. Beside a path there may be a check of its value.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from gateway.schemas import ChatCompletionRequest
 Check = Callable[[Any], bool]
 Vocabulary = Mapping[str, Check | None]
 Place = tuple[str | int, ...]
+Cuts = dict[str | int, Any]
 
 SAYS_NOTHING: Mapping[str, tuple[Any, ...]] = {
     "n": (1,),
@@ -82,15 +83,21 @@ def fitted(
     speech = _Speech(vocabulary, unspoken(deployment))
     if vocabulary is None and not speech.unsupported:
         return request, []
-    body = request.wire()
-    dropped: list[str] = []
-    for path, place in list(_inexpressible(body, speech, "", ())):
-        shown, without = _shown(place), _without(body, place)
-        if not (path in ECHOES or _may_drop(path, deployment)) or not _is_whole(path, without):
-            raise Inexpressible(f"{shown}: {deployment.name} cannot do this.", param=shown)
-        body = without
-        dropped.append(shown)
-    return (ChatCompletionRequest.model_validate(body) if dropped else request), dropped
+    found = list(_inexpressible(request.wire(), speech, "", ()))
+    for path, place in found:
+        if not (path in ECHOES or _may_drop(path, deployment)):
+            raise _refusal(place, deployment)
+    if not found:
+        return request, []
+    try:
+        kept = ChatCompletionRequest.model_validate(_without(request.wire(), _tree(place for _, place in found)))
+    except ValidationError:  # what would be left out was all that a message said, or a field that has to be there
+        raise _refusal(found[0][1], deployment) from None
+    return kept, [_shown(place) for _, place in found]
+
+
+def _refusal(place: Place, deployment: Deployment) -> Inexpressible:
+    return Inexpressible(f"{_shown(place)}: {deployment.name} cannot do this.", param=_shown(place))
 
 
 def unspoken(deployment: Deployment) -> frozenset[str]:
@@ -132,7 +139,7 @@ def _inexpressible(value: Any, speech: _Speech, path: str, place: Place) -> Iter
         return
     for key, inner in value.items():
         known, where = f"{path}.{key}" if path else key, (*place, key)
-        if known in ALWAYS or _says_nothing(known, inner):
+        if known in ALWAYS or _says_nothing(known, inner, value):
             continue
         if speech.has(known, inner, value):
             yield from _inexpressible(inner, speech, known, where)
@@ -147,9 +154,11 @@ def _is_in_place(path: str, beside: Mapping[str, Any]) -> bool:
     return field not in owners or beside.get(kind) == owners[field]
 
 
-def _says_nothing(path: str, value: Any) -> bool:
+def _says_nothing(path: str, value: Any, beside: Mapping[str, Any]) -> bool:
     if value is None or value in ([], {}):
         return True
+    if path == "messages.name" and beside.get("role") == "tool":
+        return True  # a tool's name, which the call's id tells as well
     return any(value == nothing and type(value) is type(nothing) for nothing in SAYS_NOTHING.get(path, ()))
 
 
@@ -159,25 +168,23 @@ def _may_drop(path: str, deployment: Deployment) -> bool:
     return deployment.drop_params and (path.split(".")[0] not in MEANING or path in HINTS)
 
 
-def _is_whole(path: str, body: dict[str, Any]) -> bool:
-    """Whether what is left is a request: what was left out may have been all that a message said."""
-    if path in ECHOES and path != "messages.audio":
-        return True  # no message needs it
-    try:
-        ChatCompletionRequest.model_validate(body)
-    except ValidationError:
-        return False
-    return True
+def _tree(places: Iterable[Place]) -> Cuts:
+    """The places as a tree; None marks what is cut."""
+    root: Cuts = {}
+    for *above, last in places:
+        branch = root
+        for key in above:
+            branch = branch.setdefault(key, {})
+        branch[last] = None
+    return root
 
 
-def _without(value: Any, place: Place) -> Any:
-    """A copy of the value without what is at the place; the rest is shared."""
-    key, *deeper = place
+def _without(value: Any, cuts: Cuts) -> Any:
+    """A copy of the value without what is cut; the rest is shared."""
     if isinstance(value, list):
-        return [_without(item, tuple(deeper)) if index == key else item for index, item in enumerate(value)]
-    if deeper:
-        return value | {key: _without(value[key], tuple(deeper))}
-    return {name: item for name, item in value.items() if name != key}
+        return [_without(item, cuts[index]) if index in cuts else item for index, item in enumerate(value)]
+    kept = {key: item for key, item in value.items() if cuts.get(key, {}) is not None}
+    return {key: _without(item, cuts[key]) if key in cuts else item for key, item in kept.items()}
 
 
 def _shown(place: Place) -> str:
