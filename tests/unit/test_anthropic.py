@@ -17,8 +17,8 @@ from gateway.deadline import Deadline
 from gateway.embeddings import EmbeddingRequest
 from gateway.errors import GatewayError, Inexpressible, InvalidRequest
 from gateway.providers import anthropic, vocabulary
-from gateway.providers.anthropic_answers import JSON_TOOL
 from gateway.providers.base import HttpRequest
+from gateway.providers.json_mode import JSON_TOOL
 from gateway.registry import Deployment, Endpoint, Provider
 from tests.unit import golden
 from tests.unit.builders import HELLO, caught_from, event, request

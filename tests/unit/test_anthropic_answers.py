@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from gateway.errors import GatewayError, UpstreamError
 from gateway.providers import anthropic
-from gateway.providers.anthropic_answers import JSON_TOOL, usage_of
+from gateway.providers.anthropic_answers import usage_of
 from gateway.providers.base import Answer
+from gateway.providers.json_mode import JSON_TOOL
 from gateway.registry import Deployment, Provider
 from tests.unit import golden
 from tests.unit.builders import caught_from

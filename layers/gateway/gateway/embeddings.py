@@ -7,12 +7,12 @@ import base64
 import math
 import struct
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, ModelWrapValidatorHandler, PrivateAttr, Tag, model_validator
+from pydantic import Discriminator, Field, Tag
 
 from gateway.errors import Inexpressible
-from gateway.messages import NonEmpty, Wire
+from gateway.messages import Body, NonEmpty
 from gateway.registry import Deployment
 from gateway.usage import Usage
 
@@ -62,7 +62,7 @@ Inputs = Annotated[
 InputType = Literal["search_document", "search_query", "classification", "clustering"]
 
 
-class EmbeddingRequest(Wire):
+class EmbeddingRequest(Body):
     """The body of POST /embeddings.
 
     `input_type` is not OpenAI's: Cohere and Gemini make better vectors when they know what they are for.
@@ -74,20 +74,6 @@ class EmbeddingRequest(Wire):
     dimensions: Annotated[int, Field(ge=1, le=MAX_DIMENSIONS)] | None = None
     input_type: InputType | None = None
     user: str | None = None
-
-    _sent: dict[str, Any] = PrivateAttr()
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def keep_what_was_sent(cls, body: dict[str, Any], handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Fields go on as they came."""
-        request = handler(body)
-        request._sent = body
-        return request
-
-    def wire(self) -> dict[str, Any]:
-        """The body as it was sent, unknown fields included."""
-        return dict(self._sent)
 
     @property
     def count(self) -> int:

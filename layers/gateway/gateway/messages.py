@@ -7,7 +7,17 @@ import binascii
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    Tag,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 NonEmpty = Annotated[str, Field(min_length=1)]
@@ -20,6 +30,24 @@ class Wire(BaseModel):
     """
 
     model_config = ConfigDict(strict=True, extra="allow")
+
+
+class Body(Wire):
+    """A whole request, which goes on as it came."""
+
+    _sent: dict[str, Any] = PrivateAttr()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def keep_what_was_sent(cls, body: dict[str, Any], handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Writing the body anew from its fields would turn 0 into 0.0, which some providers refuse in `logit_bias`."""
+        request = handler(body)
+        request._sent = body
+        return request
+
+    def wire(self) -> dict[str, Any]:
+        """The body as it was sent, unknown fields included. To change a request, validate a changed body."""
+        return dict(self._sent)
 
 
 class TextPart(Wire):

@@ -7,10 +7,10 @@ Source: https://platform.openai.com/docs/api-reference/chat/create and the types
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, ModelWrapValidatorHandler, PrivateAttr, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from gateway.messages import AssistantMessage, Message, NonEmpty, ToolMessage, Wire, json_kind
+from gateway.messages import AssistantMessage, Body, Message, NonEmpty, ToolMessage, Wire, json_kind
 
 TokenCount = Annotated[int, Field(ge=1, le=2**31)]
 ToolName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
@@ -133,7 +133,7 @@ class SamplingRequest(Wire):
         return self
 
 
-class ChatCompletionRequest(SamplingRequest):
+class ChatCompletionRequest(SamplingRequest, Body):
     """The body of POST /chat/completions."""
 
     messages: Annotated[list[Message], Field(min_length=1)]
@@ -149,16 +149,6 @@ class ChatCompletionRequest(SamplingRequest):
     reasoning_effort: NonEmpty | None = None
     store: bool | None = None
     metadata: dict[str, str] | None = None
-
-    _sent: dict[str, Any] = PrivateAttr()
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def keep_what_was_sent(cls, body: dict[str, Any], handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Writing the body anew from its fields would turn 0 into 0.0, which some providers refuse in `logit_bias`."""
-        request = handler(body)
-        request._sent = body
-        return request
 
     @model_validator(mode="after")
     def one_output_cap(self) -> Self:
@@ -184,10 +174,6 @@ class ChatCompletionRequest(SamplingRequest):
     def output_cap(self) -> int | None:
         """The most tokens the answer may have, by whichever name it was sent."""
         return self.max_completion_tokens or self.max_tokens
-
-    def wire(self) -> dict[str, Any]:
-        """The body as it was sent, unknown fields included. To change a request, validate a changed body."""
-        return dict(self._sent)
 
 
 class LegacyCompletionRequest(SamplingRequest):

@@ -12,12 +12,13 @@ from typing import Any
 from gateway.deadline import Deadline
 from gateway.embeddings import EmbeddingRequest
 from gateway.errors import GatewayError, Inexpressible, InvalidRequest
-from gateway.providers import anthropic_messages, images
-from gateway.providers.anthropic_answers import JSON_TOOL, THOUGHTS, from_response
+from gateway.providers import anthropic_messages, images, json_mode
+from gateway.providers.anthropic_answers import THOUGHTS, from_response
 from gateway.providers.anthropic_errors import to_error
 from gateway.providers.anthropic_thinking import is_off, thinking
 from gateway.providers.base import Answer, HttpRequest, send
 from gateway.providers.conversation import read
+from gateway.providers.json_mode import JSON_TOOL
 from gateway.providers.reading import as_dict, as_text, fit_for_clients
 from gateway.providers.vocabulary import Vocabulary
 from gateway.registry import Deployment, Endpoint
@@ -193,25 +194,10 @@ def _choice(request: ChatCompletionRequest) -> dict[str, Any] | None:
 
 
 def _json_mode(request: ChatCompletionRequest, deployment: Deployment) -> dict[str, Any]:
-    """A tool that takes any object and has to be called, whose input is the answer.
-
-    Anthropic has no JSON mode without a schema, and its schemas have to name every property. A tool that has to be called
-    leaves no room for others, nor for thoughts, and some models cannot be made to call one.
-    """
-    taken = {
-        "tools": bool(request.tools),
-        "reasoning_effort": request.reasoning_effort not in (None, "none"),
-        "tool_choice": "tool_choice" in deployment.unsupported,
-    }
-    if any(taken.values()):
-        message = f"response_format: {deployment.name} answers with JSON only by a json_schema"
-        beside = [name for name in ("tools", "reasoning_effort") if taken[name]]
-        raise Inexpressible(
-            f"{message} beside {' and '.join(beside)}." if beside else f"{message}.", param="response_format"
-        )
+    json_mode.check(request, deployment, has_tools=bool(request.tools))
     tool = {
         "name": JSON_TOOL,
-        "description": "Answer with a JSON object: the properties are yours to choose.",
+        "description": json_mode.DESCRIPTION,
         "input_schema": {"type": "object", "additionalProperties": True},
     }
     return {"tools": [tool], "tool_choice": {"type": "tool", "name": JSON_TOOL, "disable_parallel_tool_use": True}}

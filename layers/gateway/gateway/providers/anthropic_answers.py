@@ -5,13 +5,11 @@ from typing import Any
 
 from gateway.errors import GatewayError, UpstreamError
 from gateway.providers.anthropic_errors import to_error
-from gateway.providers.base import Answer, HttpResponse, printable
+from gateway.providers.base import Answer, HttpResponse, completion, printable
+from gateway.providers.json_mode import JSON_TOOL
 from gateway.providers.reading import as_dict, as_text, count, json_of, name
 from gateway.registry import Deployment
 from gateway.usage import Usage
-
-JSON_TOOL = "answer_in_json"
-"""The tool that stands for OpenAI's JSON mode: its input is the answer."""
 
 FINISH_REASONS = {
     "tool_use": "tool_calls",
@@ -48,15 +46,8 @@ def from_response(response: HttpResponse, deployment: Deployment, now: float) ->
     usage = usage_of(body)
     message, finish = _choice(body, usage)
     model = printable(as_text(body.get("model")) or deployment.model)
-    completion = {
-        "id": name(body.get("id")) or "msg_unknown",
-        "object": "chat.completion",
-        "created": int(now),
-        "model": model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}],
-        "usage": usage.to_openai(),
-    }
-    return Answer(completion, usage, model)
+    choices = [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}]
+    return completion(name(body.get("id")) or "msg_unknown", now, model, choices, usage)
 
 
 def _choice(body: dict[str, Any], usage: Usage) -> tuple[dict[str, Any], str]:

@@ -36,6 +36,23 @@ class Answer:
     model: str
 
 
+def completion(identity: str, now: float, model: str, choices: list[dict[str, Any]], usage: Usage) -> Answer:
+    """An answer as a chat completion.
+
+    Args:
+        now: seconds since the epoch, for providers that do not say when they answered.
+    """
+    body = {
+        "id": identity,
+        "object": "chat.completion",
+        "created": int(now),
+        "model": model,
+        "choices": choices,
+        "usage": usage.to_openai(),
+    }
+    return Answer(body, usage, model)
+
+
 @dataclass(frozen=True)
 class HttpRequest:
     """A provider's request, ready to send; its body is JSON, or bytes that have been made and signed already."""

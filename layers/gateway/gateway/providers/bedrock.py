@@ -12,12 +12,13 @@ from gateway.deadline import Deadline
 from gateway.embeddings import EmbeddingRequest
 from gateway.errors import UpstreamError
 from gateway.providers import images
-from gateway.providers.base import Answer, printable
+from gateway.providers.base import Answer, completion, printable
 from gateway.providers.bedrock_client import call
 from gateway.providers.bedrock_embeddings import embedded
 from gateway.providers.bedrock_errors import to_error
 from gateway.providers.bedrock_request import to_request
-from gateway.providers.bedrock_vocabulary import JSON_TOOL, VOCABULARY
+from gateway.providers.bedrock_vocabulary import VOCABULARY
+from gateway.providers.json_mode import JSON_TOOL
 from gateway.providers.reading import as_dict, as_objects, as_text, count, name
 from gateway.registry import Deployment, Endpoint
 from gateway.schemas import ChatCompletionRequest
@@ -71,15 +72,8 @@ def from_response(parsed: dict[str, Any], deployment: Deployment, now: float) ->
         raise UpstreamError(f"The model's answer {error}.", billed=usage) from None
     router = as_dict(as_dict(parsed.get("trace")).get("promptRouter"))
     model = printable(as_text(router.get("invokedModelId")).rpartition("/")[2] or deployment.model)
-    completion = {
-        "id": _id(parsed, message),
-        "object": "chat.completion",
-        "created": int(now),
-        "model": model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}],
-        "usage": usage.to_openai(),
-    }
-    return Answer(completion, usage, model)
+    choices = [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}]
+    return completion(_id(parsed, message), now, model, choices, usage)
 
 
 def _id(parsed: dict[str, Any], message: dict[str, Any]) -> str:

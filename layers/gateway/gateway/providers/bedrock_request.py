@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gateway.errors import Inexpressible, InvalidRequest
+from gateway.providers import json_mode
 from gateway.providers.anthropic_thinking import is_off
 from gateway.providers.bedrock_reasoning import reasoning
-from gateway.providers.bedrock_vocabulary import JSON_TOOL, MAX_METADATA, image_format, redacted
+from gateway.providers.bedrock_vocabulary import MAX_METADATA, image_format, redacted
 from gateway.providers.conversation import (
     Block,
     CacheControl,
@@ -26,6 +27,7 @@ from gateway.providers.conversation import (
     Turn,
     read,
 )
+from gateway.providers.json_mode import JSON_TOOL
 from gateway.registry import Deployment, Endpoint
 from gateway.schemas import ChatCompletionRequest
 
@@ -159,18 +161,8 @@ def _refuse_calls(param: str, chat: Conversation, deployment: Deployment) -> Non
 
 
 def _json_config(request: ChatCompletionRequest, has_tools: bool, deployment: Deployment) -> Fields:
-    """A tool that takes any object and has to be called: it leaves no room for other tools, nor for thoughts."""
-    taken = {
-        "tools": has_tools,
-        "reasoning_effort": request.reasoning_effort not in (None, "none"),
-        "tool_choice": "tool_choice" in deployment.unsupported,
-    }
-    if any(taken.values()):
-        beside = [name for name in ("tools", "reasoning_effort") if taken[name]]
-        told = f" beside {' and '.join(beside)}" if beside else ""
-        raise _refusal("response_format", f"{deployment.name} answers with JSON only by a json_schema{told}.")
-    description = "Answer with a JSON object: the properties are yours to choose."
-    tool = {"name": JSON_TOOL, "description": description, "inputSchema": _schema(None)}
+    json_mode.check(request, deployment, has_tools=has_tools)
+    tool = {"name": JSON_TOOL, "description": json_mode.DESCRIPTION, "inputSchema": _schema(None)}
     return {"tools": [{"toolSpec": tool}], "toolChoice": {"any": {}}}
 
 

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from gateway.providers.bedrock_reasoning import EFFORTS
+from gateway.providers.json_mode import JSON_TOOL
 from gateway.providers.vocabulary import Vocabulary
 
 FORMATS = {"png": "png", "jpeg": "jpeg", "jpg": "jpeg", "gif": "gif", "webp": "webp"}
@@ -15,8 +16,6 @@ FORMATS = {"png": "png", "jpeg": "jpeg", "jpg": "jpeg", "gif": "gif", "webp": "w
 DATA_URL = re.compile(r"data:image/([a-z]+);base64,", re.IGNORECASE)
 METADATA_TEXT = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}", re.ASCII)
 MAX_METADATA = 16
-JSON_TOOL = "answer_in_json"
-"""The tool that stands for OpenAI's JSON mode, which Converse lacks: its input is the answer."""
 
 
 def image_format(url: str) -> str | None:

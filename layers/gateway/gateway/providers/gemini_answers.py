@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from gateway.errors import ContentFiltered, CredentialsRefused, GatewayError, UpstreamError
-from gateway.providers.base import Answer, HttpResponse, printable
+from gateway.providers.base import Answer, HttpResponse, completion, printable
 from gateway.providers.gemini_errors import success_of
 from gateway.providers.reading import as_dict, as_objects, as_text, count, name
 from gateway.registry import Deployment
@@ -56,15 +56,8 @@ def from_response(response: HttpResponse, deployment: Deployment, now: float) ->
         raise _without_candidates(body, usage)
     digest = hashlib.sha256(response.body).hexdigest()[:24]
     model = printable(as_text(body.get("modelVersion")) or deployment.model)
-    completion = {
-        "id": name(body.get("responseId")) or f"chatcmpl-{digest}",
-        "object": "chat.completion",
-        "created": int(now),
-        "model": model,
-        "choices": [_choice(index, candidate, digest, usage) for index, candidate in enumerate(candidates)],
-        "usage": usage.to_openai(),
-    }
-    return Answer(completion, usage, model)
+    choices = [_choice(index, candidate, digest, usage) for index, candidate in enumerate(candidates)]
+    return completion(name(body.get("responseId")) or f"chatcmpl-{digest}", now, model, choices, usage)
 
 
 def usage_of(body: dict[str, Any]) -> Usage:
