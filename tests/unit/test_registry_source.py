@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.fields import WrongData
 from gateway.registry import Registry
-from gateway.registry_source import build, merged, parse, shipped
+from gateway.registry_source import MODELS_FILE, build, merged, parse, shipped
 from tests.unit.registries import DATA, model
 
 
@@ -74,8 +74,8 @@ def test_neither_is_changed_by_laying_one_over_the_other() -> None:
         ([], "the override: must be an object"),
         (None, "the override: must be an object"),
         ("models", "the override: must be an object"),
-        ({"model": {}}, "model: there is no such field; there are providers, models"),
-        ({"updated": "2026-01-01"}, "updated: there is no such field; there are providers, models"),
+        ({"model": {}}, "model: there is no such field; there are providers, models, updated"),
+        ({"updated": 5}, "updated: must be 1 to 2048 visible characters, not 5"),
         ({"models": []}, "models: must be an object"),
         ({"providers": "x"}, "providers: must be an object"),
     ],
@@ -148,3 +148,10 @@ def test_a_wrong_text_is_refused_naming_the_place(text: str, told: str) -> None:
 def test_any_text_makes_a_registry_or_is_refused(text: str) -> None:
     with contextlib.suppress(WrongData):
         assert build(text).models
+
+
+def test_a_copy_of_the_list_that_ships_is_a_right_override() -> None:
+    text = MODELS_FILE.read_text(encoding="utf-8").replace('"2026-', '"2025-', 1)
+    changed = build(text)
+    assert changed.updated.year == 2025
+    assert changed.models == build().models

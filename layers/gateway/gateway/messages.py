@@ -169,14 +169,13 @@ class AssistantMessage(Wire):
     content: Content | None = None
     tool_calls: list[ToolCall] | None = None
     function_call: FunctionCall | None = None
+    refusal: str | None = None
 
     @model_validator(mode="after")
     def says_something(self) -> Self:
         """Refuse a message without anything in it, as providers do."""
         extra = self.model_extra or {}
-        if self.content is None and not (
-            self.tool_calls or self.function_call or extra.get("refusal") or extra.get("audio")
-        ):
+        if self.content is None and not (self.tool_calls or self.function_call or self.refusal or extra.get("audio")):
             raise PydanticCustomError("empty", "needed unless there are tool_calls", {"field": "content"})
         return self
 

@@ -76,17 +76,23 @@ def merged(shipped: Mapping[str, Any], override: Any) -> dict[str, Any]:
 
     Args:
         override: `providers` and `models`, or one of them. Each entry takes the place of the shipped one of its name, as a
-            whole; null takes that away.
+            whole; null takes that away. The day of the list, `updated`, may be another.
     Raises:
         WrongData: the override is no such object. What is in its entries is for Registry to say.
     """
     whole = Reader("", override, of="the override")
     changes = {part: whole.mapping(part) for part in PARTS}
+    updated = whole.optional_text("updated") or shipped["updated"]
     whole.done()
     parts = {part: {**shipped[part], **changes[part]} for part in PARTS}
-    return dict(shipped) | {
-        part: {name: entry for name, entry in entries.items() if entry is not None} for part, entries in parts.items()
-    }
+    return (
+        dict(shipped)
+        | {"updated": updated}
+        | {
+            part: {name: entry for name, entry in entries.items() if entry is not None}
+            for part, entries in parts.items()
+        }
+    )
 
 
 def parse(text: str) -> Any:
