@@ -27,11 +27,14 @@ if TYPE_CHECKING:
 
 MODELS_FILE = Path(__file__).with_name("models.json")
 CACHE_SECONDS = 60.0
+RETRY_SECONDS = 5.0
+"""After which SSM is asked again that did not answer: it takes some 40 calls a second, and many instances may start at once."""
 MAX_PROBLEM = 300
 PARTS = ("providers", "models")
 """What an override may change."""
 
-_cache: tuple[float, Registry] | None = None
+_cache: tuple[float, float, Registry] | None = None
+"""When it was read, for how long it counts, and the registry."""
 
 
 def registry(now: float | None = None) -> Registry:
@@ -42,9 +45,9 @@ def registry(now: float | None = None) -> Registry:
     """
     global _cache
     now = time.time() if now is None else now
-    if _cache is None or not 0 <= now - _cache[0] < CACHE_SECONDS:
-        _cache = (now, _fresh(_cache[1] if _cache else None))
-    return _cache[1]
+    if _cache is None or not 0 <= now - _cache[0] < _cache[1]:
+        _cache = (now, *_fresh(_cache[2] if _cache else None))
+    return _cache[2]
 
 
 @functools.cache
@@ -134,17 +137,19 @@ def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _fresh(last_good: Registry | None) -> Registry:
+def _fresh(last_good: Registry | None) -> tuple[float, Registry]:
+    """For how long it counts, and the registry."""
     parameter = settings().models_parameter
     try:
-        return build(_read(parameter))
+        return CACHE_SECONDS, build(_read(parameter))
     except WrongData as error:
         logger.error("registry override invalid", parameter=parameter, problem=str(error)[:MAX_PROBLEM])
         count("RegistryInvalid")
+        return CACHE_SECONDS, last_good or build()
     except (BotoCoreError, ClientError, KeyError) as error:
         logger.error("registry override unreadable", parameter=parameter, error=_kind(error))
         count("RegistryUnreadable")
-    return last_good or build()
+        return RETRY_SECONDS, last_good or build()
 
 
 def _read(parameter: str) -> str:
