@@ -70,7 +70,7 @@ def test_the_provider_that_is_added_is_a_right_one(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     assert done.stdout == "+ acme/large: acme/acme-large-2\nThe file is right; nothing was changed.\n"
 
 

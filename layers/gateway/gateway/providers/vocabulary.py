@@ -138,7 +138,8 @@ def _inexpressible(value: Any, speech: _Speech, path: str, place: Place) -> Iter
     if not isinstance(value, dict) or speech.is_open_below(path):
         return
     for key, inner in value.items():
-        known, where = f"{path}.{key}" if path else key, (*place, key)
+        step = key.replace(".", "%2E")  # a field may be called "messages.name", and is not the field of that path
+        known, where = f"{path}.{step}" if path else step, (*place, key)
         if known in ALWAYS or _says_nothing(known, inner, value):
             continue
         if speech.has(known, inner, value):
