@@ -66,7 +66,7 @@ def compact(text: str) -> str:
 
 
 def changes(text: str) -> list[str]:
-    """What an override does to the models that ship, a line each."""
+    """What an override does to the models that ship with the gateway, a line each."""
     before, after = build(), build(text)
     told = [_told(name, before, after) for name in dict.fromkeys([*before.models, *after.models])]
     return [line for line in told if line]
@@ -83,9 +83,12 @@ def _told(name: str, before: Registry, after: Registry) -> str:
 
 def _read(file: str) -> str:
     try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise Failure(f"{file} cannot be read: {error}") from None
+    if not text.strip():
+        raise Failure(f"{file} is empty; to take the override away, put an empty object: {{}}")
+    return text
 
 
 def _put(gateway: Target, text: str) -> None:

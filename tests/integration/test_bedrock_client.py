@@ -165,6 +165,11 @@ FAULTS: dict[str, tuple[Reply, type[GatewayError], bool]] = {
     "output a number": (Reply.json({"output": 7}), UpstreamError, True),
     "content a text": (Reply.json({"output": {"message": {"content": "x"}}}), UpstreamError, True),
     "content of texts": (Reply.json({"output": {"message": {"content": ["x"]}}}), UpstreamError, True),
+    "a block of two kinds": (
+        Reply.json({"output": {"message": {"role": "assistant", "content": [{"text": "Hi", "citations": []}]}}}),
+        UpstreamError,
+        True,
+    ),
     "usage a text": (Reply.json({"usage": "x"}), UpstreamError, True),
     "tokens a text": (Reply.json({"usage": {"inputTokens": "many"}}), UpstreamError, True),
     "no Base64": (

@@ -219,6 +219,17 @@ def test_an_unknown_field_is_passed_on_or_refused_or_dropped_and_told(provider: 
     assert "some_future_field" not in provider.sent()
 
 
+def test_what_no_provider_was_asked_is_no_attempt(provider: Provider) -> None:
+    answer = provider.ask(messages=said([{"type": "image_url", "image_url": {"url": "http://127.0.0.1/cat.png"}}]))
+    if provider.name == "openai_compatible":
+        assert answer.status == 200  # it fetches images itself
+        return
+    assert (answer.status, answer.error["param"]) == (400, "messages[0].content[0].image_url.url")
+    assert answer.headers["x-gateway-attempts"] == "0"
+    assert provider.gateway.row()["attempts"] == []
+    assert provider.upstream.requests == []
+
+
 # What comes back means the same, whoever said it.
 
 
@@ -374,6 +385,8 @@ def test_a_fault_of_the_provider_is_a_502(provider: Provider, fault: str) -> Non
     assert (answer.status, answer.error["code"]) == (502, "upstream_error"), answer.text
     assert len(provider.upstream.requests) == 1
     check_row(provider, answer)
+    if fault == "an empty object":
+        assert provider.gateway.row()["cost_usd"] is None  # it may be charged
 
 
 @pytest.mark.parametrize("at", ["start", "headers", "middle"])
@@ -427,6 +440,16 @@ def test_embeddings_are_openai_s_whoever_makes_them(provider: Provider, form: st
     row = provider.gateway.row()
     assert row["input_tokens"] == read.usage.prompt_tokens > 0
     assert row["cost_usd"] == Decimal(read.usage.prompt_tokens).scaleb(-6)
+
+
+@embedders
+def test_a_field_of_embeddings_is_passed_on_or_refused(provider: Provider) -> None:
+    answer = embed(provider, user="u")
+    if provider.name == "openai_compatible":
+        assert (answer.status, provider.upstream.requests[0].json["user"]) == (200, "u")
+        return
+    assert (answer.status, answer.error["param"]) == (400, "user")
+    assert provider.upstream.requests == []
 
 
 @embedders

@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway import pricing, router
 from gateway.deadline import Deadline
+from gateway.errors import GatewayError, Inexpressible
 from gateway.providers.base import Answer
 from gateway.questions import Chat
 from gateway.registry import Deployment, Endpoint, Provider
@@ -40,8 +41,10 @@ class Script:
             def complete(self, asked: ChatCompletionRequest, to: Deployment, at: Endpoint, by: Deadline) -> Answer:
                 script.asked.append((to.model, asked, at))
                 script.deadlines.append(by.at)
-                if to.model in script.outcomes:
-                    raise script.outcomes[to.model]
+                if error := script.outcomes.get(to.model):
+                    if isinstance(error, GatewayError) and not isinstance(error, Inexpressible):
+                        error.from_provider = True
+                    raise error
                 return Answer({"choices": []}, USAGE, to.model)
 
         return Adapter()

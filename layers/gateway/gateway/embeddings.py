@@ -95,11 +95,11 @@ class EmbeddingRequest(Body):
         """For protocols of their own, which pass nothing on that we do not know.
 
         Args:
-            known: the optional fields that the protocol can express; `user`, a mark for OpenAI's own use, may be left out.
+            known: the optional fields that the protocol can express.
         Raises:
             Inexpressible: the request has other fields.
         """
-        allowed = {"model", "input", "encoding_format", "user", *known}
+        allowed = {"model", "input", "encoding_format", *known}
         for name, value in self.wire().items():
             if name not in allowed and value is not None:
                 raise Inexpressible(f"{name[:256]}: {deployment.name} cannot do this.", param=name[:256])

@@ -41,6 +41,7 @@ class GatewayError(Exception):
         headers: further response headers.
         billed: tokens that the provider charges for, though it failed; a usage without counts if it may charge, and
             nobody knows for what; None if it charges nothing.
+        from_provider: whether a provider said so, and so was asked.
     """
 
     status = 500
@@ -49,6 +50,7 @@ class GatewayError(Exception):
     should_retry: bool | None = None
     retryable = False
     billed: Usage | None = None
+    from_provider = False
 
     def __init__(
         self,

@@ -100,6 +100,7 @@ class Deployment:
         reasoning: how it is told how much to think: by a word ("effort"), or by a number of tokens ("budget").
         dimensions: of the vectors it makes.
         timeout: seconds that it gets for an answer; None for as long as the request has.
+        rename: OpenAI's parameters that it knows by another name, with the provider's own.
         drop_params: what may be dropped of a request, and listed, instead of refused: everything but the words
             themselves (True), nothing (False), or the listed paths.
         unsupported: paths of what it cannot do though its protocol can, with the provider's own.
@@ -116,6 +117,7 @@ class Deployment:
     reasoning: str | None = None
     dimensions: int | None = None
     timeout: float | None = None
+    rename: Mapping[str, str] = field(default_factory=dict, hash=False)
     drop_params: bool | tuple[str, ...] = False
     unsupported: frozenset[str] = frozenset()
 
@@ -242,6 +244,7 @@ class Registry:
             reasoning=place.word("reasoning", REASONING),
             dimensions=place.whole("dimensions"),
             timeout=place.seconds("timeout"),
+            rename={**provider.rename, **place.names("rename")},
             drop_params=place.flag_or_texts("drop_params"),
             unsupported=provider.unsupported.union(place.texts("unsupported") or (), *lacking),
         )

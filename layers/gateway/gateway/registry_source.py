@@ -30,6 +30,8 @@ CACHE_SECONDS = 60.0
 RETRY_SECONDS = 5.0
 """After which SSM is asked again that did not answer: it takes some 40 calls a second, and many instances may start at once."""
 MAX_PROBLEM = 300
+MAX_VERSIONS = 10
+"""How far back a right one is looked for."""
 PARTS = ("providers", "models")
 """What an override may change."""
 
@@ -64,7 +66,7 @@ def shipped() -> Mapping[str, Any]:
     return data
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=4)
 def build(override: str = "") -> Registry:
     """The registry that ships with the layer, with the text of an override over it.
 
@@ -141,24 +143,39 @@ def _fresh(last_good: Registry | None) -> tuple[float, Registry]:
     """For how long it counts, and the registry."""
     parameter = settings().models_parameter
     try:
-        return CACHE_SECONDS, build(_read(parameter))
-    except WrongData as error:
-        logger.error("registry override invalid", parameter=parameter, problem=str(error)[:MAX_PROBLEM])
-        count("RegistryInvalid")
-        return CACHE_SECONDS, last_good or build()
+        text, version = _read(parameter)
     except (BotoCoreError, ClientError, KeyError) as error:
         logger.error("registry override unreadable", parameter=parameter, error=_kind(error))
         count("RegistryUnreadable")
         return RETRY_SECONDS, last_good or build()
-
-
-def _read(parameter: str) -> str:
-    """The parameter's text; nothing if there is no such parameter: an operator may have deleted it."""
     try:
-        return client().get_parameter(Name=parameter)["Parameter"]["Value"]
+        return CACHE_SECONDS, build(text)
+    except WrongData as error:
+        logger.error("registry override invalid", parameter=parameter, problem=str(error)[:MAX_PROBLEM])
+        count("RegistryInvalid")
+        return CACHE_SECONDS, _earlier(parameter, version) or last_good or build()
+
+
+def _earlier(parameter: str, version: int) -> Registry | None:
+    """By the newest right version before a wrong one: an instance that starts now has never seen it."""
+    for older in range(version - 1, max(0, version - 1 - MAX_VERSIONS), -1):
+        try:
+            return build(_read(f"{parameter}:{older}")[0])
+        except WrongData:
+            continue
+        except (BotoCoreError, ClientError, KeyError):
+            return None
+    return None
+
+
+def _read(parameter: str) -> tuple[str, int]:
+    """The parameter's text and version; nothing if there is no such parameter: an operator may have deleted it."""
+    try:
+        found = client().get_parameter(Name=parameter)["Parameter"]
+        return found["Value"], found["Version"]
     except ClientError as error:
         if _kind(error) == "ParameterNotFound":
-            return ""
+            return "", 0
         raise
 
 

@@ -141,18 +141,22 @@ def _attempt(
     at, started = deadline.now(), clock()
     outcome, reason = InternalError.code, None
     usage: Usage | None = Usage()
+    was_asked = True
     try:
         answer = fitted.ask(endpoint, deadline.within(deployment.timeout))
         outcome, usage = "ok", answer.usage
         return answer
     except GatewayError as error:
         outcome, usage = error.code or error.type, error.billed
+        was_asked = isinstance(error, UpstreamError) or error.from_provider
         # What a provider says of a request may quote it; what we say of the provider does not.
         reason = error.message if isinstance(error, UpstreamError) else None
         level = logger.error if isinstance(error, CredentialsRefused) else logger.warning
-        level("attempt failed", deployment=deployment.name, outcome=outcome, reason=reason)
+        if was_asked:
+            level("attempt failed", deployment=deployment.name, outcome=outcome, reason=reason)
         raise
     finally:
-        paid = Decimal(0) if usage is None else pricing.cost(usage, deployment.price, at)
-        milliseconds = round((clock() - started) * 1000)
-        taken.attempts.append(Attempt(deployment, outcome, milliseconds, reason, usage, paid))
+        if was_asked:
+            paid = Decimal(0) if usage is None else pricing.cost(usage, deployment.price, at)
+            milliseconds = round((clock() - started) * 1000)
+            taken.attempts.append(Attempt(deployment, outcome, milliseconds, reason, usage, paid))

@@ -159,6 +159,16 @@ class ChatCompletionRequest(SamplingRequest, Body):
         return self
 
     @model_validator(mode="after")
+    def chosen_tool_is_there(self) -> Self:
+        """A function that has to be called has to be among the tools, as at OpenAI."""
+        chosen = self.tool_choice.function if isinstance(self.tool_choice, NamedTool) else None
+        if chosen and self.tools and chosen.name not in [tool.function.name for tool in self.tools if tool.function]:
+            raise PydanticCustomError(
+                "no_tool", "there is no function of that name among the tools", {"field": "tool_choice"}
+            )
+        return self
+
+    @model_validator(mode="after")
     def results_answer_calls(self) -> Self:
         """A tool's result has to answer a call that came before it, as at every provider that checks."""
         called: set[str] = set()

@@ -209,4 +209,4 @@ def _schema(request: ChatCompletionRequest) -> dict[str, Any]:
         place = "response_format.json_schema.schema"
         raise InvalidRequest(f"{place}: this field is required.", param=place)
     described = {"description": wanted.description} if wanted.description else {}
-    return {"type": "json_schema", "schema": described | wanted.schema_}
+    return {"type": "json_schema", "schema": described | json_mode.closed(wanted.schema_)}

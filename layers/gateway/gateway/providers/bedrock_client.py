@@ -26,6 +26,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
     TokenRetrievalError,
 )
+from botocore.parsers import ResponseParserError
 
 from gateway.deadline import Deadline
 from gateway.errors import CredentialsRefused, GatewayError, Inexpressible, InvalidRequest, UpstreamError
@@ -85,7 +86,15 @@ def call(operation: str, parameters: dict[str, Any], endpoint: Endpoint, deadlin
         answer: dict[str, Any] = getattr(client, operation)(**parameters)
     except GatewayError as error:
         raise fit_for_clients(error, endpoint) from None
-    except (BotoCoreError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+    except (
+        BotoCoreError,
+        ResponseParserError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        RecursionError,
+    ) as error:
         raise _fault(error, this.answered) from None
     finally:
         _current.reset(token)

@@ -98,12 +98,11 @@ def _special(told: dict[str, Any]) -> str | None:
 
 
 def _without_candidates(body: dict[str, Any], usage: Usage) -> GatewayError:
-    """Why there is no answer; what was not even counted is not charged."""
-    billed = None if usage.prompt_tokens is None else usage
+    """Why there is no answer; it may be charged for all the same."""
     reason = name(as_dict(body.get("promptFeedback")).get("blockReason"))
     if reason:
-        return ContentFiltered(f"The provider's content policy refused the request ({reason}).", billed=billed)
-    return UpstreamError("The provider's answer has no candidates.", billed=billed)
+        return ContentFiltered(f"The provider's content policy refused the request ({reason}).", billed=usage)
+    return UpstreamError("The provider's answer has no candidates.", billed=usage)
 
 
 def _choice(index: int, candidate: dict[str, Any], digest: str, usage: Usage) -> dict[str, Any]:

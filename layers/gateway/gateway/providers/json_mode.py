@@ -3,6 +3,8 @@
 The providers' own schemas have to name every property, so they cannot stand for it.
 """
 
+from typing import Any
+
 from gateway.errors import Inexpressible
 from gateway.registry import Deployment
 from gateway.schemas import ChatCompletionRequest
@@ -23,3 +25,17 @@ def check(request: ChatCompletionRequest, deployment: Deployment, *, has_tools: 
         told = f" beside {' and '.join(beside)}" if beside else ""
         message = f"response_format: {deployment.name} answers with JSON only by a json_schema{told}."
         raise Inexpressible(message, param="response_format")
+
+
+def closed(schema: Any) -> Any:
+    """A schema whose objects have no properties but their own, unless it says otherwise.
+
+    OpenAI takes schemas that leave it open; Anthropic wants it said, and its own client adds it just so.
+    """
+    if isinstance(schema, list):
+        return [closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: closed(value) for name, value in schema.items()}
+    is_object = schema.get("type") == "object" or (isinstance(schema.get("properties"), dict) and "type" not in schema)
+    return {"additionalProperties": False} | found if is_object else found

@@ -92,7 +92,7 @@ def embed(request: EmbeddingRequest, deployment: Deployment, endpoint: Endpoint,
         Inexpressible: the texts are token numbers, or there is a field that it does not know.
         UpstreamTimeout: the deadline has passed.
     """
-    request.refuse_unknown(deployment, "dimensions", "input_type")
+    request.refuse_unknown(deployment, "dimensions", "input_type", "user")
     size = request.dimensions or deployment.dimensions or VECTOR_SIZE
     texts = request.texts(deployment)
     found = []

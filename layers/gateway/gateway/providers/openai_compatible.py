@@ -93,12 +93,11 @@ def embed(request: EmbeddingRequest, deployment: Deployment, endpoint: Endpoint,
 
 def to_request(request: ChatCompletionRequest, deployment: Deployment, endpoint: Endpoint) -> HttpRequest:
     """The provider's request: the client's own, under the provider's names for the model and the parameters."""
-    provider = deployment.provider
     body, unknown = request.wire(), unspoken(deployment)
-    if unknown or provider.rename:
+    if unknown or deployment.rename:
         body = _saying(body, "", unknown)
-    body = {provider.rename.get(n, n): value for n, value in body.items() if n not in ("stream", "stream_options")}
-    if not provider.developer_role:
+    body = {deployment.rename.get(n, n): value for n, value in body.items() if n not in ("stream", "stream_options")}
+    if not deployment.provider.developer_role:
         body["messages"] = [_as_system(message) for message in body["messages"]]
     return HttpRequest(
         f"{endpoint.base_url}/chat/completions", _headers(deployment, endpoint), body | {"model": deployment.model}

@@ -104,6 +104,7 @@ def fit_for_clients(error: GatewayError, endpoint: Endpoint) -> GatewayError:
         error.param = error.param and error.param.replace(endpoint.api_key, "***")
         error.code = error.code and error.code.replace(endpoint.api_key, "***")
     error.message = error.message[:MAX_MESSAGE]
+    error.from_provider = True
     return error
 
 
