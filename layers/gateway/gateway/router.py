@@ -101,15 +101,9 @@ def route(
         InvalidRequest: the request is at fault, or none of the deployments can express it: the first one's reason.
         UpstreamError: all failed, by the last one's error, or the deadline passed.
     """
-    ready = [(d, e) for d in candidates if (e := d.provider.endpoint(secrets))]
-    if not ready:
-        names = ", ".join(dict.fromkeys(d.provider.name for d in candidates))
-        raise ProviderNotConfigured(
-            f"The model '{question.model[:200]}' needs credentials for {names}, which this gateway does not have."
-        )
     failure: UpstreamError | None = None
     refusals: list[Inexpressible] = []
-    for deployment, endpoint in ready:
+    for deployment, endpoint in _configured(question, candidates, secrets):
         if len(taken.attempts) == MAX_DEPLOYMENTS:
             break
         deadline.remaining()  # a deployment's own time may have been up, or the request's
@@ -122,6 +116,18 @@ def route(
         except Inexpressible as error:
             refusals.append(error)
     raise _all_failed(question, failure) if failure else refusals[0]
+
+
+def _configured(
+    question: Question, candidates: Sequence[Deployment], secrets: Mapping[str, str]
+) -> list[tuple[Deployment, Endpoint]]:
+    ready = [(d, e) for d in candidates if (e := d.provider.endpoint(secrets))]
+    if not ready:
+        names = ", ".join(dict.fromkeys(d.provider.name for d in candidates))
+        raise ProviderNotConfigured(
+            f"The model '{question.model[:200]}' needs credentials for {names}, which this gateway does not have."
+        )
+    return ready
 
 
 def _all_failed(question: Question, failure: UpstreamError) -> UpstreamError:
