@@ -4,6 +4,7 @@ import functools
 import json
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 # ASCII only: half a surrogate pair, which models do send, cannot be written to stdout, and its line would be lost.
 logger = Logger(location=None, json_serializer=functools.partial(json.dumps, default=str, separators=(",", ":")))
@@ -18,8 +19,6 @@ def count(metric: str, **dimensions: str) -> None:
         metric: its name, such as "UnknownPrice".
         dimensions: what it is counted by, beside the service.
     """
-    from aws_lambda_powertools.metrics import MetricUnit, single_metric  # only when something is amiss
-
     with single_metric(name=metric, unit=MetricUnit.Count, value=1, namespace=NAMESPACE) as counted:
         counted.add_dimension("service", logger.service)
         for name, value in dimensions.items():

@@ -57,7 +57,7 @@ OWNERS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }
 """Fields that say something in one kind of message or part alone; elsewhere nobody has looked at their types."""
 
-MEANING = ("messages", "tools", "model")
+MEANING = ("messages", "tools")
 """What is never dropped, whatever a model's `drop_params` says: the words themselves."""
 
 HINTS = (
