@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "REQUEST_RETENTION_DAYS": "90",
     "KEYS_TABLE": "keys",
     "REQUESTS_TABLE": "requests",
+    "STATE_TABLE": "state",
     "PROVIDERS_SECRET": "gateway/providers",
     "MODELS_PARAMETER": "/gateway/models",
     "POWERTOOLS_SERVICE_NAME": "gateway",
@@ -58,13 +59,14 @@ def lambda_context() -> LambdaContext:
 def clean_caches() -> Iterator[None]:
     """An instance remembers keys, secrets, health and its clients; a test must not know of the one before it."""
     yield
-    from gateway import credentials, dynamodb, health, keys, registry_source, settings
+    from gateway import credentials, dynamodb, health, keys, readiness, registry_source, settings
 
     keys._cache.clear()
     credentials._cache = None
     credentials.client.cache_clear()
     registry_source._cache = None
     registry_source.client.cache_clear()
-    health._cache = None
+    readiness._cache = None
+    health.fleet.cache_clear()
     dynamodb.client.cache_clear()
     settings.settings.cache_clear()

@@ -10,7 +10,15 @@ from local import build, console, envs
 from local.console import Failure, step
 
 CODE = ["layers", "functions", "scripts", "tests"]
-TYPED = ["layers/gateway/gateway", "functions", "scripts/local", "scripts/operate", "scripts/checks", "tests"]
+TYPED = [
+    "layers/gateway/gateway",
+    "functions",
+    "scripts/local",
+    "scripts/operate",
+    "scripts/checks",
+    "scripts/simulate",
+    "tests",
+]
 
 
 def main() -> None:

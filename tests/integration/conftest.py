@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-TABLES = {"KeysTable": ENVIRONMENT["KEYS_TABLE"], "RequestsTable": ENVIRONMENT["REQUESTS_TABLE"]}
+TABLES = {f"{name}Table": ENVIRONMENT[f"{name.upper()}_TABLE"] for name in ("Keys", "Requests", "State")}
 SERVICES = ("dynamodb", "secretsmanager")
 TAKEN = ("BillingMode", "AttributeDefinitions", "KeySchema")
 

@@ -16,7 +16,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from gateway import health, request_log
+from gateway import readiness, request_log
 from tests.conftest import ENVIRONMENT
 from tests.integration.harness import KEY_ID, Fault, Gateway
 
@@ -136,7 +136,7 @@ def test_health_needs_no_key_and_asks_both_tables_at_most_every_ten_seconds(
     for _ in range(3):
         assert gateway.send("health").status == 200
     assert asked() == 2
-    later(health, 10)
+    later(readiness, 10)
     gateway.send("health")
     assert asked() == 4
 
@@ -158,5 +158,5 @@ def test_health_is_503_while_the_tables_do_not_answer_and_recovers(
     assert gateway.send("health").status == 503
     gateway.recover("GetItem", fault)
     assert gateway.send("health").status == 503
-    later(health, 10)
+    later(readiness, 10)
     assert gateway.send("health").status == 200

@@ -8,9 +8,10 @@ import pytest
 from gateway.settings import Settings
 from tests.template.cloudformation import Json, resolve
 
-KEYS, REQUESTS, SECRET = (
+KEYS, REQUESTS, STATE, SECRET = (
     "KeysTable.Arn",
     "RequestsTable.Arn",
+    "StateTable.Arn",
     "arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:AWS::StackName/providers-??????",
 )
 PARAMETER = "arn:AWS::Partition:ssm:AWS::Region:AWS::AccountId:parameter/AWS::StackName/models"
@@ -25,14 +26,17 @@ READ_KEY, WRITE_ROW, READ_SECRET, READ_MODELS = (
     ("secretsmanager:GetSecretValue", SECRET),
     ("ssm:GetParameter", PARAMETER),
 )
+READ_STATE, WRITE_STATE = ("dynamodb:BatchGetItem", STATE), ("dynamodb:UpdateItem", STATE)
 INVOKE = {("bedrock:InvokeModel", resource) for resource in BEDROCK}
+INFERENCE = {READ_KEY, WRITE_ROW, READ_STATE, WRITE_STATE, READ_SECRET, READ_MODELS, *INVOKE}
 GRANTS = {
     "HealthFunction": {READ_KEY, ("dynamodb:GetItem", REQUESTS)},
     "ListModelsFunction": {READ_KEY, READ_SECRET, READ_MODELS},
     "GetModelFunction": {READ_KEY, READ_SECRET, READ_MODELS},
-    "ChatCompletionsFunction": {READ_KEY, WRITE_ROW, READ_SECRET, READ_MODELS, *INVOKE},
-    "CompletionsFunction": {READ_KEY, WRITE_ROW, READ_SECRET, READ_MODELS, *INVOKE},
-    "EmbeddingsFunction": {READ_KEY, WRITE_ROW, READ_SECRET, READ_MODELS, *INVOKE},
+    "ChatCompletionsFunction": INFERENCE,
+    "CompletionsFunction": INFERENCE,
+    "EmbeddingsFunction": INFERENCE,
+    "RouteFunction": {READ_KEY, READ_STATE, READ_SECRET, READ_MODELS},
     "UnknownRouteFunction": set(),
 }
 """All that each function may do: exact actions on exact things."""

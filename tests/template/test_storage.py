@@ -7,7 +7,8 @@ import pytest
 
 from tests.template.cloudformation import ROOT, Json, resolve
 
-KEY_SCHEMAS = {"KeysTable": ["id"], "RequestsTable": ["owner", "request_id"]}
+KEY_SCHEMAS = {"KeysTable": ["id"], "RequestsTable": ["owner", "request_id"], "StateTable": ["id"]}
+PRECIOUS = sorted(set(KEY_SCHEMAS) - {"StateTable"})
 
 
 def properties(template: Json, name: str) -> Json:
@@ -16,14 +17,19 @@ def properties(template: Json, name: str) -> Json:
 
 
 @pytest.mark.parametrize("table", sorted(KEY_SCHEMAS))
-def test_tables_are_on_demand_encrypted_restorable_and_outlive_the_stack(deployed: Json, table: str) -> None:
-    resource, found = deployed["Resources"][table], properties(deployed, table)
+def test_tables_are_on_demand_and_encrypted(deployed: Json, table: str) -> None:
+    found = properties(deployed, table)
     assert found["BillingMode"] == "PAY_PER_REQUEST"
     assert found["SSESpecification"] == {"SSEEnabled": True}
-    assert found["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
     assert [key["AttributeName"] for key in found["KeySchema"]] == KEY_SCHEMAS[table]
     assert "TableName" not in found  # two stacks side by side share nothing
+
+
+@pytest.mark.parametrize("table", PRECIOUS)
+def test_what_cannot_be_made_again_can_be_restored_and_outlives_the_stack(deployed: Json, table: str) -> None:
+    resource = deployed["Resources"][table]
+    assert resource["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
 
 
 def test_these_are_all_tables(deployed: Json) -> None:
@@ -31,8 +37,9 @@ def test_these_are_all_tables(deployed: Json) -> None:
     assert kinds == set(KEY_SCHEMAS)
 
 
-def test_request_rows_end_by_themselves(deployed: Json) -> None:
-    found = properties(deployed, "RequestsTable")["TimeToLiveSpecification"]
+@pytest.mark.parametrize("table", ["RequestsTable", "StateTable"])
+def test_what_is_of_interest_for_a_time_ends_by_itself(deployed: Json, table: str) -> None:
+    found = properties(deployed, table)["TimeToLiveSpecification"]
     assert found == {"AttributeName": "expires_at", "Enabled": True}
 
 
@@ -64,6 +71,7 @@ def test_outputs_tell_a_client_and_an_operator_where_everything_is(deployed: Jso
         "ApiId": "Api",
         "KeysTable": "KeysTable",
         "RequestsTable": "RequestsTable",
+        "StateTable": "StateTable",
         "ProvidersSecret": "gw/providers",
         "ModelsParameter": "ModelsParameter",
         "LogGroup": "LogGroup",

@@ -21,7 +21,7 @@ AWS = Provider("p", "bedrock", region="P_REGION", keyless=True)
 
 
 def asked(registry: Registry, name: str) -> list[str]:
-    return [deployment.model for deployment in registry.candidates(registry.model(name))]
+    return [deployment.model for model in registry.with_fallbacks(name) for deployment in model.deployments]
 
 
 # What is read.
@@ -123,13 +123,6 @@ def test_a_diamond_of_fallbacks_asks_each_deployment_once() -> None:
         "d": model("d1"),
     }
     assert asked(Registry(with_models(**models)), "a") == ["a1", "b1", "d1", "c1"]
-
-
-def test_a_deployment_of_two_models_is_asked_once_as_the_first_of_them_says() -> None:
-    models = {"a": model("x", fallbacks=("b",), priority=1, timeout=5), "b": model("x", "y")}
-    registry = Registry(with_models(**models))
-    assert asked(registry, "a") == ["x", "y"]
-    assert registry.candidates(registry.model("a"))[0].timeout == 5
 
 
 def test_a_circle_is_told_in_its_order() -> None:

@@ -5,12 +5,11 @@ from decimal import Decimal
 import pytest
 
 from gateway import pricing, questions
-from gateway.deadline import Deadline
+from gateway.attempts import Route
 from gateway.errors import UpstreamError, UpstreamTimeout
-from gateway.router import Route
 from gateway.usage import Usage
 from tests.unit.builders import caught_from
-from tests.unit.routing import PRICE, USAGE, Script, deployments, go, outcomes
+from tests.unit.routing import PRICE, USAGE, Script, deployments, outcomes
 
 
 @pytest.fixture
@@ -21,24 +20,20 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
 
 
 def test_nobody_is_asked_after_the_deadline(script: Script) -> None:
-    now = iter([100.0, 300.0])
-    script.outcomes = {"a": UpstreamTimeout("x")}
+    script.outcomes, script.takes = {"a": UpstreamTimeout("x")}, 101.0
     taken = Route()
-    deadline = Deadline(200.0, clock=lambda: next(now, 300.0))
-    caught_from(lambda: go(deployments("a", "b"), taken, deadline=deadline), UpstreamTimeout)
+    caught_from(lambda: script.go(deployments("a", "b"), taken), UpstreamTimeout)
     assert outcomes(taken) == [("a", "upstream_timeout")]
     assert taken.cost is None
 
 
-@pytest.mark.parametrize(("times", "attempts"), [([300.0], []), ([100.0, 100.0, 300.0], [("a", "upstream_error")])])
+@pytest.mark.parametrize(("seconds", "attempts"), [(0.0, []), (-5.0, []), (0.2, [("a", "upstream_error")])])
 def test_what_was_never_asked_for_want_of_time_costs_nothing(
-    script: Script, times: list[float], attempts: list[tuple[str, str]]
+    script: Script, seconds: float, attempts: list[tuple[str, str]]
 ) -> None:
-    now = iter(times)
     script.outcomes = {"a": UpstreamError("x")}
     taken = Route()
-    deadline = Deadline(200.0, clock=lambda: next(now, 300.0))
-    caught_from(lambda: go(deployments("a", "b"), taken, deadline=deadline), UpstreamTimeout)
+    caught_from(lambda: script.go(deployments("a", "b"), taken, seconds=seconds), UpstreamTimeout)
     assert (outcomes(taken), taken.cost) == (attempts, Decimal(0))
 
 
@@ -47,21 +42,21 @@ def test_a_failure_that_may_have_been_charged_makes_the_cost_unknown(script: Scr
     script.outcomes = {"a": error}
     taken = Route()
     with pytest.raises(type(error)):
-        go(deployments("a", price=PRICE), taken)
-    assert [(attempt.usage, attempt.cost) for attempt in taken.attempts] == [(Usage(), None)]
+        script.go(deployments("a", price=PRICE), taken)
+    assert {(attempt.usage, attempt.cost) for attempt in taken.attempts} == {(Usage(), None)}
     assert taken.cost is None
 
 
 def test_an_answer_after_a_failure_of_unknown_cost_is_of_unknown_cost_and_its_tokens_count(script: Script) -> None:
     script.outcomes = {"a": UpstreamTimeout("x")}
     taken = Route()
-    go(deployments("a", "b", price=PRICE), taken)
+    script.go(deployments("a", "b", price=PRICE), taken)
     assert (taken.cost, taken.usage) == (None, USAGE)
 
 
 def test_the_cost_of_an_answer_is_its_usage_times_the_price(script: Script) -> None:
     taken = Route()
-    go(deployments("a", price=PRICE), taken)
+    script.go(deployments("a", price=PRICE), taken)
     assert (taken.cost, taken.usage) == (Decimal("3.5"), USAGE)
 
 
@@ -71,7 +66,7 @@ def test_a_failure_that_is_billed_counts_into_usage_and_cost(script: Script) -> 
         "b": UpstreamError("x"),
     }
     taken = Route()
-    go(deployments("a", "b", "c", price=PRICE), taken)
+    script.go(deployments("a", "b", "c", price=PRICE), taken)
     assert [attempt.cost for attempt in taken.attempts] == [Decimal(1), Decimal(0), Decimal("3.5")]
     assert (taken.cost, taken.usage.prompt_tokens) == (Decimal("4.5"), 2_000_000)
 
@@ -79,14 +74,15 @@ def test_a_failure_that_is_billed_counts_into_usage_and_cost(script: Script) -> 
 def test_the_price_is_that_of_the_moment_when_the_attempt_began(script: Script) -> None:
     cards = [{"input": "1", "output": "1", "since": day} for day in ("1970-01-02", "1970-01-03")]
     price = pricing.parse("price", [cards[0], cards[1] | {"input": "2"}])
-    taken, now = Route(), iter([86_400.0, 2 * 86_400.0 - 1])
-    go(deployments("a", price=price), taken, deadline=Deadline(3 * 86_400.0, clock=lambda: next(now, 2 * 86_400.0)))
+    taken = Route()
+    script.clock.now, script.takes = 2 * 86_400.0 - 1, 5.0
+    script.go(deployments("a", price=price), taken)
     assert taken.cost == 2
 
 
 def test_a_cost_without_a_price_is_not_known(script: Script) -> None:
     taken = Route()
-    go(deployments("a"), taken)
+    script.go(deployments("a"), taken)
     assert taken.cost is None
 
 

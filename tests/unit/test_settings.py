@@ -14,6 +14,7 @@ ENV = {
     "REQUEST_RETENTION_DAYS": "30",
     "KEYS_TABLE": "keys",
     "REQUESTS_TABLE": "requests",
+    "STATE_TABLE": "state",
     "PROVIDERS_SECRET": "gateway/providers",
     "MODELS_PARAMETER": "/gateway/models",
 }
@@ -28,6 +29,7 @@ def test_reads_every_setting() -> None:
         request_retention_days=30,
         keys_table="keys",
         requests_table="requests",
+        state_table="state",
         providers_secret="gateway/providers",
         models_parameter="/gateway/models",
     )

@@ -17,11 +17,13 @@ class Deadline:
     Args:
         at: seconds since the epoch.
         clock: tells the time, in seconds since the epoch.
+        silence: seconds that nothing may come for, before the first byte or between two; None for as long as there is time.
     """
 
-    def __init__(self, at: float, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, at: float, clock: Callable[[], float] = time.time, silence: float | None = None) -> None:
         self.at = at
         self._clock = clock
+        self._silence = silence
 
     def now(self) -> float:
         """The time, in seconds since the epoch, by the deadline's clock."""
@@ -38,9 +40,18 @@ class Deadline:
             raise UpstreamTimeout("The request's deadline passed before a provider had answered.")
         return left
 
-    def within(self, seconds: float | None) -> "Deadline":
+    def silence(self) -> float:
+        """Seconds to wait for the next byte.
+
+        Raises:
+            UpstreamTimeout: there is no time left.
+        """
+        left = self.remaining()
+        return left if self._silence is None else min(left, self._silence)
+
+    def within(self, seconds: float, silence: float | None = None) -> "Deadline":
         """The deadline of a part of the work: this one, or so many seconds from now if that is earlier."""
-        return self if seconds is None else Deadline(min(self.at, self._clock() + seconds), self._clock)
+        return Deadline(min(self.at, self._clock() + seconds), self._clock, silence)
 
     def wait_for(self, call: Callable[[], Result]) -> Result:
         """Run a call, and stop waiting for it at the deadline.

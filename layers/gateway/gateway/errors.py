@@ -35,6 +35,7 @@ class GatewayError(Exception):
         status: HTTP status.
         type, code: as in OpenAI's errors; code may be None.
         param: the field at fault, such as "messages[0].role", or None.
+        word: what the code does not tell apart, for operators.
         should_retry: what x-should-retry says to OpenAI's clients; None leaves it to the status.
         retryable: whether the same deployment may do better when asked again.
         retry_after: seconds to wait before trying again, or None.
@@ -47,6 +48,7 @@ class GatewayError(Exception):
     status = 500
     type = "api_error"
     code: str | None = None
+    word: str | None = None
     should_retry: bool | None = None
     retryable = False
     billed: Usage | None = None
@@ -60,6 +62,7 @@ class GatewayError(Exception):
         code: str | None = None,
         retry_after: float | None = None,
         retryable: bool | None = None,
+        should_retry: bool | None = None,
         headers: dict[str, str] | None = None,
         billed: Usage | None = None,
     ) -> None:
@@ -68,9 +71,15 @@ class GatewayError(Exception):
         self.param = param
         self.code = code or type(self).code
         self.retry_after = retry_after
+        self.should_retry = type(self).should_retry if should_retry is None else should_retry
         self.retryable = type(self).retryable if retryable is None else retryable
         self.headers = headers or {}
         self.billed = type(self).billed if billed is None else billed
+
+    @property
+    def outcome(self) -> str:
+        """As attempts tell it."""
+        return self.word or self.code or self.type
 
     def body(self) -> dict[str, Any]:
         """The error in OpenAI's format, with real nulls."""
@@ -191,10 +200,13 @@ class UpstreamError(GatewayError):
 class RateLimited(UpstreamError):
     """The provider gets too many requests, or its deployment is out of quota for now."""
 
+    word = "rate_limited"
+
 
 class CredentialsRefused(UpstreamError):
     """The provider refuses the gateway's own key or account. Never shown to clients as a 401: theirs is fine."""
 
+    word = "credentials_refused"
     retryable = False
 
 

@@ -1,45 +1,368 @@
-"""GET /health: whether this gateway can serve, asked without a key and telling nothing more."""
+"""How the deployments do, as the fleet knows it: circuits and latencies, shared between instances by the State table.
 
-import time
+An instance reads what concerns a request at most every few seconds, beside other work; while all is well it writes nothing.
+When something fails, those who see it count together what they see, and one of them opens the circuit. Whatever becomes of
+the table, requests go on with what is known.
+"""
+
+import functools
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
-from gateway import __version__, dynamodb
-from gateway.errors import ServiceUnavailable
+from gateway.circuits import (
+    AHEAD_SECONDS,
+    EARLY_FAILURES,
+    MAX_LIMIT_SECONDS,
+    QUIET_SECONDS,
+    REFUSED_SECONDS,
+    SUSPICION_SECONDS,
+    Circuit,
+    reset_seconds,
+    slice_of,
+)
+from gateway.latencies import Latency
+from gateway.observability import count, logger
 from gateway.settings import settings
+from gateway.state import CALL_SECONDS, Blind, Item, State
 
-CACHE_SECONDS = 10.0
+FRESH_SECONDS = 4.0
+"""For so long an instance goes on with what it has read."""
+TELL_SECONDS = 1.0
+"""An instance tells what it has counted at most so often, and less often where many others do."""
+MANY_REPORTS = 100
+"""Of one slice: beyond that, instances tell less often."""
+MAX_READ = 50
+TRIES = 3
+NEWS_SECONDS = 10.0
+"""An instance tells of a deployment's latency at most so often."""
 
-_cache: tuple[float, bool] | None = None
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a call to a deployment.
+
+    Attributes:
+        kind: "ok": it answered, be it that the request is at fault; "failed"; "limited": it takes no requests for a while;
+            "refused": it does not take the gateway's credentials; "unknown": nothing that can be held against it.
+        started: when it was called, in seconds since the epoch.
+        probe: whether by an elected prober.
+        seconds: to a full answer; None if there was none.
+        retry_after: seconds that it wants to be left alone for.
+    """
+
+    kind: str
+    started: float
+    probe: bool = False
+    seconds: float | None = None
+    retry_after: float = 0.0
 
 
-def check(now: float | None = None) -> tuple[int, dict[str, Any]]:
-    """The status to answer with, and the body.
+@dataclass
+class _Known:
+    """What this instance knows of one deployment, and has yet to tell."""
+
+    circuit: Circuit = field(default_factory=Circuit)
+    latency: Latency = field(default_factory=Latency)
+    read_at: float = float("-inf")
+    told_at: float = float("-inf")
+    latency_told_at: float = float("-inf")
+    ok: int = 0
+    failed: int = 0
+
+
+class Health:
+    """One instance's view of all deployments.
 
     Args:
-        now: seconds on a clock that never goes back.
+        state: the table that it shares with the others.
     """
-    healthy = _tables_answer(time.monotonic() if now is None else now)
-    body = {
-        "status": "ok" if healthy else "unavailable",
-        "version": __version__,
-        "stage": settings().stage,
-        "tables": "ok" if healthy else "unavailable",
-    }
-    return (200 if healthy else 503), body
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._all: dict[str, _Known] = {}
+
+    # What is known.
+
+    def refresh(self, names: Iterable[str], now: float) -> None:
+        """Read what is older than a few seconds, all at once."""
+        stale = [name for name in names if self._is_stale(self._known(name), now)][:MAX_READ]
+        if not stale:
+            return
+        try:
+            found = self._state.read([_id(name) for name in stale], now)
+        except Blind:
+            return
+        for name in stale:
+            if _id(name) in found:
+                self._learn(name, found[_id(name)], now)
+
+    def refreshing(self, names: Iterable[str], now: float) -> Callable[[], None]:
+        """Begin to read beside other work.
+
+        Returns:
+            Waits until it is done, or has taken too long.
+        """
+        wanted = [name for name in names if self._is_stale(self._known(name), now)]
+        if not wanted:
+            return lambda: None
+        done: Future[None] = Future()
+
+        def read() -> None:
+            try:
+                self.refresh(wanted, now)
+            finally:
+                done.set_result(None)
+
+        threading.Thread(target=read, daemon=True).start()
+        return lambda: (wait([done], CALL_SECONDS), None)[1]
+
+    def circuit(self, name: str) -> Circuit:
+        """A deployment's circuit, as far as it is known."""
+        return self._known(name).circuit
+
+    def seconds(self, name: str) -> float | None:
+        """What a deployment takes to answer; None if nobody has seen it answer."""
+        return self._known(name).latency.seconds
+
+    # Probes.
+
+    def elect(self, name: str, now: float, until: float, *, ahead: bool = False) -> bool:
+        """Become the one who finds out whether a deployment works again.
+
+        Args:
+            until: when the probe will have ended at the latest.
+            ahead: before it is due, because there is nobody else to ask.
+        Returns:
+            Whether this request is the prober. If not, the circuit is known anew: it may have been closed.
+        """
+        free = "(attribute_not_exists(#probe_until) OR #probe_until <= :now)"
+        when = "#due <= :now"
+        if ahead:
+            when = "(attribute_not_exists(#probed_at) OR #probed_at <= :recently)"
+        change = "SET #probe_until = :until, #probed_at = :now, #expires_at = :expires_at"
+        try:
+            elected, item = self._state.update(
+                _id(name), change, f"{free} AND {when}", now, until=until, recently=now - AHEAD_SECONDS
+            )
+        except Blind:
+            return True
+        self._learn(name, item, now)
+        return elected
+
+    # Outcomes.
+
+    def report(self, name: str, result: Result, now: float) -> None:
+        """Take in what came of a call, and tell the fleet if it has to know.
+
+        Args:
+            now: seconds since the epoch.
+        """
+        known = self._known(name)
+        try:
+            if result.kind == "ok":
+                self._answered(name, known, result, now)
+            elif result.kind == "limited":
+                self._limit(name, known, result, now)
+            elif result.kind == "refused":
+                self._refuse(name, known, now)
+            elif result.kind == "failed":
+                self._failed(name, known, result, now)
+            if result.probe and result.kind in ("unknown", "limited", "refused"):
+                self._change(name, "REMOVE #probe_until", "attribute_exists(#id)", now)
+        except Blind:
+            logger.warning("circuit not told", deployment=name, outcome=result.kind)
+
+    def _answered(self, name: str, known: _Known, result: Result, now: float) -> None:
+        circuit = known.circuit
+        if result.probe or (circuit.openings and _is_trial(circuit, result)):
+            self._close(name, now)
+        elif circuit.is_suspected(now) and not circuit.openings:
+            known.ok += 1
+            if circuit.due is not None or _may_tell(known, now):
+                self._tell(name, known, now, answers=True)
+        if result.seconds is not None:
+            known.latency.add(result.seconds, now)
+            if known.latency.is_news() and now - known.latency_told_at >= NEWS_SECONDS:
+                self._tell_latency(name, known, now)
+
+    def _failed(self, name: str, known: _Known, result: Result, now: float) -> None:
+        circuit = known.circuit
+        if result.probe or (circuit.openings and _is_trial(circuit, result)):
+            self._open(name, known, now)
+        elif not circuit.openings:
+            known.failed += 1
+            if circuit.counts(now)[1] < EARLY_FAILURES or _may_tell(known, now):
+                self._tell(name, known, now, answers=False)
+                if known.circuit.should_open(now):
+                    self._open(name, known, now)
+
+    def _tell(self, name: str, known: _Known, now: float, *, answers: bool) -> None:
+        """Add what was counted here to the fleet's counts.
+
+        Args:
+            answers: whether the last outcome was an answer: then the deployment is alive, and no probe is due.
+        """
+        ok, failed = known.ok, known.failed
+        for _ in range(TRIES):
+            change, condition, values = _counted(known.circuit, ok, failed, now, answers=answers)
+            if self._change(name, change, condition, now, **values) or known.circuit.openings:
+                break  # else a new slice was begun meanwhile
+        known.ok -= ok
+        known.failed -= failed
+        known.told_at = now
+
+    def _open(self, name: str, known: _Known, now: float) -> None:
+        """Open the circuit, or open it again. Of several who would, one does; no deadline moves earlier."""
+        before = known.circuit.openings
+        if before and known.circuit.due is not None and known.circuit.due > now:  # a probe before its time
+            self._change(name, "REMOVE #probe_until", "attribute_exists(#id)", now)
+            return
+        seconds = reset_seconds(before + 1)
+        same = "#openings = :before" if before else "attribute_not_exists(#openings)"
+        opened = self._change(
+            name,
+            "SET #openings = :openings, #due = :due, #reason = :reason, #expires_at = :expires_at REMOVE #probe_until",
+            same,
+            now,
+            before=before,
+            openings=before + 1,
+            due=now + seconds,
+            reason="failures",
+        )
+        if opened:
+            ok, failed = known.circuit.counts(now)
+            logger.error("circuit opened", deployment=name, seconds=seconds, answers=ok, failures=failed)
+            count("CircuitOpened", deployment=name)
+
+    def _close(self, name: str, now: float) -> None:
+        """The deployment works: forget what was wrong, but for that something was, so that the fleet goes on counting."""
+        was_open = bool(self.circuit(name).openings)
+        self._change(
+            name,
+            "SET #slice = :slice, #ok = :one, #failed = :zero, #ok_before = :zero, #failed_before = :zero,"
+            " #expires_at = :expires_at REMOVE #openings, #due, #reason, #probe_until",
+            "attribute_exists(#id)",
+            now,
+            slice=slice_of(now),
+            one=1,
+            zero=0,
+        )
+        if was_open:
+            logger.warning("circuit closed", deployment=name)
+            count("CircuitClosed", deployment=name)
+
+    def _limit(self, name: str, known: _Known, result: Result, now: float) -> None:
+        """Leave it alone for as long as it says; told again only if that is notably later than what is known."""
+        seconds = min(result.retry_after, MAX_LIMIT_SECONDS)
+        if now + seconds > known.circuit.limited_until + max(1.0, seconds / 4):
+            self._change(
+                name,
+                "SET #limited_until = :until, #expires_at = :expires_at",
+                "attribute_not_exists(#limited_until) OR #limited_until < :until",
+                now,
+                until=now + seconds,
+            )
+
+    def _refuse(self, name: str, known: _Known, now: float) -> None:
+        """Its credentials fail: they fail for all, so it is left at once."""
+        if known.circuit.openings and known.circuit.due is not None and known.circuit.due > now:
+            return
+        opened = self._change(
+            name,
+            "SET #openings = :one, #due = :due, #reason = :reason, #expires_at = :expires_at REMOVE #probe_until",
+            "attribute_not_exists(#openings) OR #due <= :now",
+            now,
+            one=1,
+            due=now + REFUSED_SECONDS,
+            reason="credentials refused",
+        )
+        if opened:
+            logger.error("circuit opened", deployment=name, seconds=REFUSED_SECONDS, reason="credentials refused")
+            count("CircuitOpened", deployment=name)
+
+    def _tell_latency(self, name: str, known: _Known, now: float) -> None:
+        """Of several who would tell, one does; the others take its figure over."""
+        latency = known.latency
+        known.latency_told_at = now
+        same = "attribute_not_exists(#latency_at)" if latency.shared_at is None else "#latency_at = :seen"
+        self._change(
+            name,
+            "SET #latency = :seconds, #latency_at = :now, #expires_at = :expires_at",
+            same,
+            now,
+            seconds=latency.mean,
+            seen=latency.shared_at,
+        )
+
+    # What both share.
+
+    def _known(self, name: str) -> _Known:
+        return self._all.setdefault(name, _Known())
+
+    def _is_stale(self, known: _Known, now: float) -> bool:
+        """Older than a few seconds; or something came due since, and a read is cheaper than a lost election."""
+        came_due = known.circuit.is_half_open(now) and not known.circuit.is_half_open(known.read_at)
+        return came_due or not 0 <= now - known.read_at < FRESH_SECONDS
+
+    def _change(self, name: str, change: str, condition: str, now: float, **values: Any) -> bool:
+        changed, item = self._state.update(_id(name), change, condition, now, **values)
+        self._learn(name, item, now)
+        return changed
+
+    def _learn(self, name: str, item: Item, now: float) -> None:
+        known = self._known(name)
+        known.circuit, known.read_at = Circuit.from_item(item), now
+        if isinstance(seconds := item.get("latency"), Decimal):
+            known.latency.adopt(float(seconds), float(item["latency_at"]))
 
 
-def _tables_answer(now: float) -> bool:
-    """Whether the tables answer; asked at most every 10 seconds by an instance, since anyone may call."""
-    global _cache
-    if _cache is None or now - _cache[0] >= CACHE_SECONDS:
-        _cache = (now, _ask())
-    return _cache[1]
+def _is_trial(circuit: Circuit, result: Result) -> bool:
+    """Whether a call began after the circuit was due: it tells what a probe would, of a deployment that is never blocked."""
+    return circuit.due is not None and circuit.due <= result.started
 
 
-def _ask() -> bool:
-    try:
-        dynamodb.get(settings().keys_table, {"id": "health"})
-        dynamodb.get(settings().requests_table, {"owner": "health", "request_id": "health"})
-    except ServiceUnavailable:
-        return False
-    return True
+def _may_tell(known: _Known, now: float) -> bool:
+    crowd = max(known.circuit.reports, known.circuit.reports_before) / MANY_REPORTS
+    return now - known.told_at >= TELL_SECONDS * max(1.0, crowd)
+
+
+def _counted(circuit: Circuit, ok: int, failed: int, now: float, *, answers: bool) -> tuple[str, str, dict[str, Any]]:
+    """The change that adds to the counts, its condition, and its values."""
+    here = max(slice_of(now), circuit.slice)
+    values: dict[str, Any] = {"ok": ok, "failed": failed, "one": 1, "slice": here, "seen": circuit.slice}
+    sets, removes = ["#expires_at = :expires_at"], []
+    if failed:
+        sets.append("#failed_at = :now")
+        if now - circuit.failed_at >= SUSPICION_SECONDS:
+            sets.append("#since = :now")
+    if answers:
+        removes.append("#due")
+    else:
+        sets.append("#due = if_not_exists(#due, :due)")
+        values["due"] = now + QUIET_SECONDS
+    if here == circuit.slice:
+        adds = " ADD #ok :ok, #failed :failed, #reports :one"
+        same = "#slice = :slice"
+    else:
+        adds = ""
+        sets += ["#slice = :slice", "#ok = :ok", "#failed = :failed", "#reports = :one"]
+        sets += ["#ok_before = :ok_before", "#failed_before = :failed_before", "#reports_before = :reports_before"]
+        follows = here == circuit.slice + 1
+        values |= {f"{name}_before": getattr(circuit, name) if follows else 0 for name in ("ok", "failed", "reports")}
+        same = "#slice = :seen" if circuit.slice else "attribute_not_exists(#slice)"
+    change = f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(removes)}" if removes else "") + adds
+    return change, f"attribute_not_exists(#openings) AND {same}", values
+
+
+def _id(name: str) -> str:
+    return f"deployment#{name}"
+
+
+@functools.cache
+def fleet() -> Health:
+    """The running instance's view."""
+    return Health(State(settings().state_table))

@@ -43,11 +43,17 @@ class ApiKey:
         id: its public part; the owner of its requests.
         scopes: what it may be used for.
         may_spend_unpriced: whether it may use models whose price is not known: a budget could not be kept.
+        models: ids of those that it may use; None for all.
     """
 
     id: str
     scopes: frozenset[str]
     may_spend_unpriced: bool = True
+    models: frozenset[str] | None = None
+
+    def may_use(self, model: str) -> bool:
+        """Whether it may use a model, be it as another one's fallback."""
+        return self.models is None or model in self.models
 
 
 def authenticate(token: str, scope: str, now: float | None = None) -> ApiKey:
@@ -74,7 +80,8 @@ def authenticate(token: str, scope: str, now: float | None = None) -> ApiKey:
     request = current()
     request.owner = key_id
     logger.append_keys(request_id=request.id)
-    key = ApiKey(key_id, frozenset(item["scopes"]), _may_spend_unpriced(item))
+    models = None if item.get("models") is None else frozenset(item["models"])
+    key = ApiKey(key_id, frozenset(item["scopes"]), _may_spend_unpriced(item), models)
     if scope not in key.scopes:
         raise InsufficientScope(f"This API key lacks the scope '{scope}'; it has: {', '.join(sorted(key.scopes))}.")
     return key

@@ -6,10 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 from gateway import request_log, streaming
+from gateway.attempts import Attempt, Route
+from gateway.candidates import Planner, admissible
 from gateway.context import RequestContext, current
 from gateway.credentials import provider_secrets
 from gateway.embeddings import EmbeddingRequest
-from gateway.errors import GatewayError, InternalError, ModelNotAllowed, ResponseTooLarge
+from gateway.errors import GatewayError, InternalError, ResponseTooLarge
+from gateway.health import fleet
 from gateway.http import MAX_ANSWER_BYTES, Response, error_response, respond, to_json
 from gateway.keys import ApiKey
 from gateway.legacy import from_chat
@@ -19,9 +22,10 @@ from gateway.providers.base import Answer, printable
 from gateway.questions import Chat, Embedding, Question
 from gateway.registry import Deployment, Registry
 from gateway.registry_source import registry
-from gateway.router import STRATEGY, Route, route
+from gateway.router import Router
 from gateway.schemas import ChatCompletionRequest, LegacyCompletionRequest
 from gateway.settings import settings
+from gateway.strategies import Turns
 from gateway.usage import COUNTS
 
 Render = Callable[[Answer, Decimal | None], Response]
@@ -29,34 +33,44 @@ Render = Callable[[Answer, Decimal | None], Response]
 MAX_LISTED = 20
 """Places of a request that a header names: all headers together may have 10 KB."""
 
+_turns = Turns()
 
-def complete(key: ApiKey, request: ChatCompletionRequest, legacy: LegacyCompletionRequest | None = None) -> Response:
+
+def complete(
+    key: ApiKey,
+    request: ChatCompletionRequest,
+    strategy: str | None = None,
+    legacy: LegacyCompletionRequest | None = None,
+) -> Response:
     """Serve a completion.
 
     Args:
         key: who asks; may use inference.
         request: what is asked.
+        strategy: by which it is to be routed; None leaves it to the model.
         legacy: the request of old that it stands for, whose format the answer takes.
     Raises:
         ModelNotFound: there is no such model; nothing was admitted yet.
         ModelNotAllowed: the key may not use it; nothing was admitted yet.
     """
-    return _serve(key, Chat(request), lambda answer, cost: render(answer, request, legacy, cost))
+    return _serve(key, Chat(request), strategy, lambda answer, cost: render(answer, request, legacy, cost))
 
 
-def embed(key: ApiKey, request: EmbeddingRequest) -> Response:
+def embed(key: ApiKey, request: EmbeddingRequest, strategy: str | None = None) -> Response:
     """Serve embeddings; as `complete`."""
-    return _serve(key, Embedding(request), lambda answer, _: _bounded(respond(200, to_json(answer.body))))
+    return _serve(key, Embedding(request), strategy, lambda answer, _: _bounded(respond(200, to_json(answer.body))))
 
 
-def _serve(key: ApiKey, question: Question, render: Render) -> Response:
+def _serve(key: ApiKey, question: Question, strategy: str | None, render: Render) -> Response:
     """From here on the request is admitted: whatever becomes of it leaves exactly one row, unless its process is killed."""
     known = registry()
-    candidates = payable(known, question, key)
-    taken = Route()
+    deployments = admissible(known, question, key, current().started)
+    taken = Route(strategy or known.model(question.model).strategy)
     try:
-        secrets = provider_secrets() if any(d.provider.needs_secrets for d in candidates) else {}
-        answer = route(question, candidates, secrets, current().deadline, taken)
+        planner = planned(known, question, key, strategy, deployments)
+        answer = Router(question, fleet(), current().deadline, planner.plan, taken).route(
+            planner.plan([question.model])
+        )
         response = render(answer, taken.cost)
     except GatewayError as error:
         response = error_response(error)
@@ -70,26 +84,19 @@ def _serve(key: ApiKey, question: Question, render: Render) -> Response:
     return response
 
 
-def payable(known: Registry, question: Question, key: ApiKey) -> tuple[Deployment, ...]:
-    """The deployments of a model and its fallbacks that a key may use: with a budget, only those whose price is known.
-
-    A price that is not yet in force, or that has no rate for what is asked, is none.
+def planned(
+    known: Registry, question: Question, key: ApiKey, strategy: str | None, deployments: Sequence[Deployment]
+) -> Planner:
+    """What is known of a request's deployments, brought together: their health is read beside the providers' keys.
 
     Raises:
-        ModelNotFound: there is no such model.
-        ModelNotAllowed: none is left.
+        ServiceUnavailable: the providers' keys cannot be read.
     """
-    candidates = known.candidates(known.model(question.model))
-    if key.may_spend_unpriced:
-        return candidates
-    now = current().started
-    allowed = tuple(d for d in candidates if d.price and d.price.covers(now, *question.buckets))
-    if not allowed:
-        raise ModelNotAllowed(
-            f"The price of '{question.model[:200]}' is not known, and this API key has a budget; its policy has to allow it.",
-            param="model",
-        )
-    return allowed
+    now = current().deadline.now()
+    read = fleet().refreshing([deployment.name for deployment in deployments], now)
+    secrets = provider_secrets() if any(d.provider.needs_secrets for d in deployments) else {}
+    read()
+    return Planner(known, question, key, strategy, secrets, fleet(), _turns, now)
 
 
 def render(
@@ -122,8 +129,8 @@ def gateway_headers(taken: Route, request: RequestContext) -> dict[str, str]:
     """What the gateway tells about a request, whether it succeeded or not."""
     milliseconds = round((time.time() - request.started) * 1000) - taken.provider_milliseconds
     headers = {
-        "x-gateway-strategy": STRATEGY,
-        "x-gateway-attempts": str(len(taken.attempts)),
+        "x-gateway-strategy": taken.strategy,
+        "x-gateway-attempts": ", ".join(map(_told, taken.attempts)) or "none",
         "x-gateway-overhead-ms": str(max(0, milliseconds)),
     }
     if taken.attempts:
@@ -135,6 +142,12 @@ def gateway_headers(taken: Route, request: RequestContext) -> dict[str, str]:
     if taken.dropped:
         headers["x-gateway-dropped-params"] = _listed(taken.dropped)
     return headers
+
+
+def _told(attempt: Attempt) -> str:
+    """One attempt: the deployment, and what came of it, as parameters of RFC 8941's form."""
+    name = "".join(c if c not in ',;"\\ ' else "_" for c in printable(attempt.deployment.name))
+    return f"{name};outcome={attempt.outcome[:64]};ms={attempt.milliseconds}"
 
 
 def _listed(places: Sequence[str]) -> str:
@@ -162,6 +175,7 @@ def _settle(key: ApiKey, question: Question, taken: Route, error: GatewayError |
         endpoint=context.route,
         stream=question.stream,
         latency_ms=request_log.milliseconds() - request_log.milliseconds(context.started),
+        strategy=taken.strategy,
         attempts=[attempt.to_row() for attempt in taken.attempts],
         client_request_id=context.client_request_id,
         cost_usd=taken.cost,

@@ -1,9 +1,12 @@
 """What is asked of a deployment: a chat or embeddings, fitted to what it can do."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway import legacy
+from gateway.body import validate
 from gateway.deadline import Deadline
 from gateway.embeddings import EmbeddingRequest, refuse_too_large
 from gateway.errors import Inexpressible
@@ -13,6 +16,7 @@ from gateway.providers.base import Answer
 from gateway.providers.vocabulary import fitted
 from gateway.registry import Deployment, Endpoint
 from gateway.schemas import ChatCompletionRequest
+from gateway.usage import Usage
 
 WANTED = {
     "chat": "makes embeddings, by POST /embeddings, and does not chat",
@@ -21,6 +25,11 @@ WANTED = {
     "json_schema": "follows no JSON schema",
 }
 """What a deployment does that lacks a capability."""
+BYTES_A_TOKEN = 4
+"""The usual estimate."""
+IMAGE_TOKENS = 1000
+ASSUMED_OUTPUT_TOKENS = 1000
+"""Of a request without a cap: the same for all deployments, so that they can be compared."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +76,31 @@ class Chat:
         Raises:
             Inexpressible: it cannot.
         """
-        _refuse_lacks(deployment, {"chat": "model", **self._needs()})
+        if lacking := self.lacking(deployment):
+            raise lacking
         speaker = adapter(deployment.provider.adapter)
         request, dropped = fitted(self.request, speaker.VOCABULARY, deployment)
         return Fitted(lambda endpoint, deadline: speaker.complete(request, deployment, endpoint, deadline), dropped)
 
+    def lacking(self, deployment: Deployment) -> Inexpressible | None:
+        """What of the chat is known to be beyond the deployment, without a look into its protocol."""
+        return _lack(deployment, self._needs())
+
+    def expected(self, deployment: Deployment) -> Usage:
+        """Tokens that the deployment is expected to charge for: a quarter of the input's bytes, and the output's cap."""
+        wire = self.request.wire()
+        size, images = 0, 0
+        for value in _strings([wire["messages"], wire.get("tools") or []]):
+            is_data = value.startswith("data:")
+            images += is_data
+            size += 0 if is_data else len(value.encode("utf-8", "replace"))
+        cap = self.request.output_cap or ASSUMED_OUTPUT_TOKENS
+        output = min(cap, deployment.max_output_tokens or cap) * (self.request.n or 1)
+        return Usage(input_tokens=math.ceil(size / BYTES_A_TOKEN) + images * IMAGE_TOKENS, output_tokens=output)
+
     def _needs(self) -> Mapping[str, str]:
         """Capabilities that the request needs, each with the field that needs it."""
-        needs = {}
+        needs = {"chat": "model"}
         if self.request.response_format and self.request.response_format.type == "json_schema":
             needs["json_schema"] = "response_format"
         for index, message in enumerate(self.request.messages):
@@ -107,16 +133,58 @@ class Embedding:
         Raises:
             Inexpressible: it cannot, or the answer would be larger than Lambda returns.
         """
-        _refuse_lacks(deployment, {"embeddings": "model"})
+        if lacking := self.lacking(deployment):
+            raise lacking
         refuse_too_large(self.request, deployment, MAX_ANSWER_BYTES)
         speaker = adapter(deployment.provider.adapter)
         return Fitted(lambda endpoint, deadline: speaker.embed(self.request, deployment, endpoint, deadline))
+
+    def lacking(self, deployment: Deployment) -> Inexpressible | None:
+        """Whether the deployment is known to make no embeddings."""
+        return _lack(deployment, {"embeddings": "model"})
+
+    def expected(self, _: Deployment) -> Usage:
+        """Tokens that a deployment is expected to charge for: those that were sent, or a quarter of the texts' bytes."""
+        size = sum(len(text.encode("utf-8", "replace")) for text in _strings(self.request.input))
+        tokens = sum(1 for _ in _numbers(self.request.input))
+        return Usage(input_tokens=math.ceil(size / BYTES_A_TOKEN) + tokens, output_tokens=0)
 
 
 Question = Chat | Embedding
 
 
-def _refuse_lacks(deployment: Deployment, needs: Mapping[str, str]) -> None:
+def _lack(deployment: Deployment, needs: Mapping[str, str]) -> Inexpressible | None:
     for capability, param in needs.items():
         if deployment.lacks(capability):
-            raise Inexpressible(f"{param}: {deployment.name} {WANTED[capability]}.", param=param)
+            return Inexpressible(f"{param}: {deployment.name} {WANTED[capability]}.", param=param)
+    return None
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """All that is in objects and arrays, however deep; not the objects' names."""
+    ahead = [value]
+    while ahead:
+        found = ahead.pop()
+        if isinstance(found, dict | list):
+            ahead += found.values() if isinstance(found, dict) else found
+        else:
+            yield found
+
+
+def _strings(value: Any) -> Iterator[str]:
+    return (leaf for leaf in _leaves(value) if isinstance(leaf, str))
+
+
+def _numbers(value: Any) -> Iterator[int]:
+    return (leaf for leaf in _leaves(value) if isinstance(leaf, int))
+
+
+def parse(body: dict[str, Any]) -> Question:
+    """A question from a body of POST /embeddings, if it has an `input`; else of one of the completions.
+
+    Raises:
+        InvalidRequest: a field is wrong; `param` names it.
+    """
+    if "input" in body and "messages" not in body:
+        return Embedding(validate(body, EmbeddingRequest))
+    return Chat(legacy.parse(body)[0])

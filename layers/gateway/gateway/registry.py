@@ -24,6 +24,8 @@ PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """What a header can carry, and no slash: a deployment is called by its provider's name, a slash, and its model's."""
 MAX_DEPLOYMENTS = 5
 """Of a request: so many are tried at most, fallbacks included."""
+FALLBACKS = ("fallbacks", "context_length_fallbacks", "content_policy_fallbacks")
+"""A model's lists of other models."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class Deployment:
         reasoning: how it is told how much to think: by a word ("effort"), or by a number of tokens ("budget").
         dimensions: of the vectors it makes.
         timeout: seconds that it gets for an answer; None for as long as the request has.
+        first_byte_timeout: seconds that it may be silent, before its answer or within it.
         rename: OpenAI's parameters that it knows by another name, with the provider's own.
         drop_params: what may be dropped of a request, and listed, instead of refused: everything but the words
             themselves (True), nothing (False), or the listed paths.
@@ -117,6 +120,7 @@ class Deployment:
     reasoning: str | None = None
     dimensions: int | None = None
     timeout: float | None = None
+    first_byte_timeout: float | None = None
     rename: Mapping[str, str] = field(default_factory=dict, hash=False)
     drop_params: bool | tuple[str, ...] = False
     unsupported: frozenset[str] = frozenset()
@@ -139,12 +143,16 @@ class Model:
         deployments: by their priority.
         strategy: how one of them is chosen.
         fallbacks: ids of the models that are asked when all of them have failed.
+        context_length_fallbacks: those that are asked instead when the request is too long for it.
+        content_policy_fallbacks: those that are asked instead when its provider's content policy refuses the request.
     """
 
     id: str
     deployments: tuple[Deployment, ...]
     strategy: str = "priority"
     fallbacks: tuple[str, ...] = ()
+    context_length_fallbacks: tuple[str, ...] = ()
+    content_policy_fallbacks: tuple[str, ...] = ()
 
 
 class Registry:
@@ -178,18 +186,10 @@ class Registry:
             )
         return self.models[model_id]
 
-    def candidates(self, model: Model) -> tuple[Deployment, ...]:
-        """The deployments that may serve a model: its own, then those of its fallbacks and theirs; each of them once."""
-        found: dict[str, Deployment] = {}
-        for one in self._with_fallbacks(model):
-            for deployment in one.deployments:
-                found.setdefault(deployment.name, deployment)
-        return tuple(found.values())
-
-    def _with_fallbacks(self, model: Model) -> Iterator[Model]:
-        """A model, its first fallback with all of its own, the next; each once."""
+    def with_fallbacks(self, *ids: str) -> Iterator[Model]:
+        """Models, each followed by its first fallback with all of that one's own, the next; each once."""
         seen: set[str] = set()
-        ahead = [model]
+        ahead = [self.models[found] for found in reversed(ids)]
         while ahead:
             model = ahead.pop()
             if model.id not in seen:
@@ -199,9 +199,10 @@ class Registry:
 
     def _check_fallbacks(self) -> None:
         for model in self.models.values():
-            for fallback in model.fallbacks:
-                if fallback not in self.models:
-                    raise WrongData(f"models.{model.id}.fallbacks: there is no model '{fallback}'")
+            for kind in FALLBACKS:
+                for fallback in getattr(model, kind):
+                    if fallback not in self.models:
+                        raise WrongData(f"models.{model.id}.{kind}: there is no model '{fallback}'")
         try:
             TopologicalSorter({model.id: model.fallbacks for model in self.models.values()}).prepare()
         except CycleError as error:
@@ -217,7 +218,7 @@ class Registry:
             place.key,
             tuple(sorted(deployments, key=lambda deployment: deployment.priority)),
             place.word("strategy", STRATEGIES) or "priority",
-            place.texts("fallbacks") or (),
+            *(place.texts(kind) or () for kind in FALLBACKS),
         )
         place.done()
         return model
@@ -244,6 +245,7 @@ class Registry:
             reasoning=place.word("reasoning", REASONING),
             dimensions=place.whole("dimensions"),
             timeout=place.seconds("timeout"),
+            first_byte_timeout=place.seconds("first_byte_timeout"),
             rename={**provider.rename, **place.names("rename")},
             drop_params=place.flag_or_texts("drop_params"),
             unsupported=provider.unsupported.union(place.texts("unsupported") or (), *lacking),

@@ -40,7 +40,9 @@ class RequestRow:
         cost_usd: what the providers charge, in US dollars; None, and stored as null, if that is not known.
         stream: whether a stream was asked for.
         latency_ms: from the request's start to the row, in milliseconds; provider_ms: of it, waiting for providers.
-        attempts: each call made: deployment, outcome, milliseconds.
+        strategy: by which it was routed.
+        attempts: each call made: deployment, outcome, milliseconds, and why it failed, how long it was waited for before,
+            whether it was a probe.
         client_request_id: the client's x-client-request-id.
     """
 
@@ -53,6 +55,7 @@ class RequestRow:
     stream: bool
     latency_ms: int
     provider_ms: int
+    strategy: str
     attempts: list[dict[str, Any]]
     error_code: str | None = None
     provider: str | None = None

@@ -1,168 +1,348 @@
-"""From a model's deployments to one answer: each in turn, the next when one fails, all within one deadline."""
+"""From a plan to one answer: deployment after deployment, around open circuits, with retries, all within one deadline."""
 
+import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
-from gateway import pricing
+from gateway import pricing, retry
+from gateway.attempts import Attempt, Route
+from gateway.candidates import LeftOut, Plan, Replan, Step, nobody
+from gateway.circuits import AHEAD_SECONDS
 from gateway.deadline import Deadline
 from gateway.errors import (
+    ContentFiltered,
+    ContextLengthExceeded,
     CredentialsRefused,
     GatewayError,
     Inexpressible,
     InternalError,
-    ProviderNotConfigured,
+    InvalidRequest,
+    RateLimited,
+    ServiceUnavailable,
     UpstreamError,
+    UpstreamTimeout,
 )
+from gateway.health import Health, Result
 from gateway.observability import logger
 from gateway.providers.base import Answer
 from gateway.questions import Fitted, Question
-from gateway.registry import MAX_DEPLOYMENTS, Deployment, Endpoint
+from gateway.registry import MAX_DEPLOYMENTS, Model
 from gateway.usage import Usage
 
-STRATEGY = "priority"
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One call to one deployment.
-
-    Attributes:
-        outcome: "ok", or the error's code.
-        milliseconds: how long it took.
-        reason: of a failure, in our own words.
-        usage: tokens that the provider charges for; without counts if they are not known; None if it charges nothing.
-        cost: US dollars; None if that is not known.
-    """
-
-    deployment: Deployment
-    outcome: str
-    milliseconds: int
-    reason: str | None = None
-    usage: Usage | None = None
-    cost: Decimal | None = Decimal(0)
-
-    def to_row(self) -> dict[str, Any]:
-        """As the log row tells it."""
-        told = {"deployment": self.deployment.name, "outcome": self.outcome, "ms": self.milliseconds}
-        return told | ({"reason": self.reason} if self.reason else {})
+FAIR_SECONDS = 5.0
+"""Who had less time than that, and less than usual, is not held to have failed by not answering in it."""
+LEAST_SECONDS = 0.2
+"""With less time than that left, nobody is asked again."""
+PROBE_MARGIN = 1.0
 
 
 @dataclass
-class Route:
-    """What became of a request on its way, success or not.
+class _Entry:
+    """One deployment on a request's way.
 
     Attributes:
-        attempts: every call that was made, in order.
-        dropped: what the answering deployment could not express.
-        answer: the answer, once there is one.
+        fitted: the request as it can be asked it, once somebody looked; refusal: why it cannot.
+        tries: how often it was asked; error: what the last time ended in.
+        ready_at: when it may be asked again; told_at: when it said that it may, None if it said nothing.
     """
 
-    attempts: list[Attempt] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
-    answer: Answer | None = None
+    step: Step
+    fitted: Fitted | None = None
+    refusal: Inexpressible | None = None
+    tries: int = 0
+    error: UpstreamError | None = None
+    ready_at: float = 0.0
+    told_at: float | None = None
 
     @property
-    def provider_milliseconds(self) -> int:
-        """Time spent waiting for providers."""
-        return sum(attempt.milliseconds for attempt in self.attempts)
-
-    @property
-    def usage(self) -> Usage:
-        """All tokens that were paid for."""
-        return sum((attempt.usage for attempt in self.attempts if attempt.usage), Usage())
-
-    @property
-    def cost(self) -> Decimal | None:
-        """US dollars, of all attempts together; None if one's is not known."""
-        costs = [attempt.cost for attempt in self.attempts]
-        return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
+    def name(self) -> str:
+        return self.step.candidate.name
 
 
-def route(
-    question: Question,
-    candidates: Sequence[Deployment],
-    secrets: Mapping[str, str],
-    deadline: Deadline,
-    taken: Route,
-    clock: Callable[[], float] = time.monotonic,
-) -> Answer:
-    """Ask deployments in their order until one answers. Those that cannot express the request are passed over.
+@dataclass
+class Router:
+    """Finds the answer to one request.
 
     Args:
-        candidates: who may serve it; five at most are asked.
-        secrets: the providers' keys by name.
+        question: what is asked.
+        health: what the fleet knows of the deployments, and is told.
+        deadline: of the whole request.
+        replan: plans for other models, for fallbacks that only some errors lead to.
         taken: filled in as it goes, so that the log row can tell of a failure too.
-        clock: measures attempts, in seconds.
-    Raises:
-        ProviderNotConfigured: no deployment has credentials.
-        InvalidRequest: the request is at fault, or none of the deployments can express it: the first one's reason.
-        UpstreamError: all failed, by the last one's error, or the deadline passed.
+        clock: measures attempts, in seconds; sleep: waits, in seconds; chance: gives numbers from 0 to below 1.
     """
-    failure: UpstreamError | None = None
-    refusals: list[Inexpressible] = []
-    for deployment, endpoint in _configured(question, candidates, secrets):
-        if len(taken.attempts) == MAX_DEPLOYMENTS:
-            break
-        deadline.remaining()  # a deployment's own time may have been up, or the request's
+
+    question: Question
+    health: Health
+    deadline: Deadline
+    replan: Replan
+    taken: Route
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = random.random
+    _entries: list[_Entry] = field(default_factory=list)
+    _left_out: list[LeftOut] = field(default_factory=list)
+    _retries: int = 0
+    _waited: float = 0.0
+    _fault: InvalidRequest | None = None
+    _last: UpstreamError | None = None
+
+    def route(self, plan: Plan) -> Answer:
+        """Ask until one answers.
+
+        Raises:
+            ProviderNotConfigured: no deployment has credentials.
+            InvalidRequest: the request is at fault, or none of the deployments can express it: the first one's reason.
+            UpstreamError: all failed, by the last one's error, or the deadline passed.
+            ServiceUnavailable: nobody was asked, since none can be for now.
+        """
+        self._take(plan)
+        while True:
+            self.deadline.remaining()
+            entry, probe = self._next() or (None, False)
+            if entry is None:
+                raise self._failure()
+            try:
+                return self._ask(entry, probe)
+            except (ContextLengthExceeded, ContentFiltered) as fault:
+                self._turn_to_fallbacks(fault, entry.step.candidate.model)
+            except Inexpressible as refusal:
+                entry.refusal = refusal
+            except UpstreamError as error:
+                self._remember(entry, error)
+
+    def _remember(self, entry: _Entry, error: UpstreamError) -> None:
+        now = self.deadline.now()
+        self._last = entry.error = error
+        entry.ready_at = now + retry.wait(self._retries, error.retry_after, self.chance)
+        entry.told_at = None if error.retry_after is None else now + error.retry_after
+
+    def _take(self, plan: Plan) -> None:
+        self._entries += [_Entry(step) for step in plan.steps]
+        self._left_out += plan.left_out
+
+    # Who is asked next.
+
+    def _next(self) -> tuple[_Entry, bool] | None:
+        """Whom to ask now, and whether as a probe: who has not been asked yet, else who may do better when asked again."""
+        return self._untried() or self._lone() or self._again() or self._ahead()
+
+    def _untried(self) -> tuple[_Entry, bool] | None:
+        for entry in self._entries:
+            if entry.tries or not self._is_able(entry) or self._asked() == MAX_DEPLOYMENTS:
+                continue
+            now, circuit = self.deadline.now(), self.health.circuit(entry.name)
+            if circuit.blocked_until(now) is None and not circuit.is_half_open(now):
+                return entry, False
+            if circuit.blocked_until(now) is None and not self._is_lone(entry):
+                if self._elected(entry):
+                    return entry, True
+                if self.health.circuit(entry.name).state(now) == "closed":  # by somebody else, meanwhile
+                    return entry, False
+        return None
+
+    def _lone(self) -> tuple[_Entry, bool] | None:
+        """The only one that there is, is asked whatever its circuit: after the time that it wants, if there is so much."""
+        able = [entry for entry in self._entries if self._is_able(entry)]
+        if len(able) != 1 or able[0].tries:
+            return None
+        self._wait_until(self.health.circuit(able[0].name).limited_until)
+        return able[0], False
+
+    def _again(self) -> tuple[_Entry, bool] | None:
+        """Who may do better soon: one that failed in passing, or that has said when it takes requests again."""
+        if self._retries == retry.MAX_RETRIES:
+            return None
+        now = self.deadline.now()
+        times: list[tuple[float, _Entry]] = []
+        for entry in self._entries:
+            circuit = self.health.circuit(entry.name)
+            if not self._is_able(entry) or (entry.error and not entry.error.retryable):
+                continue
+            if not entry.tries and circuit.is_limited(now) and not circuit.openings and self._asked() < MAX_DEPLOYMENTS:
+                times.append((circuit.limited_until, entry))
+            elif entry.tries and (circuit.state(entry.ready_at) == "closed" or self._is_lone(entry)):
+                times.append((max(entry.ready_at, now), entry))
+        if not times:
+            return None
+        at, entry = min(times, key=lambda found: found[0])
+        if not self._wait_until(at):
+            return None
+        self._retries += entry.tries > 0
+        return entry, False
+
+    def _ahead(self) -> tuple[_Entry, bool] | None:
+        """Before giving up: whoever's circuit is due soonest, unless somebody has just tried that."""
+        now = self.deadline.now()
+        blocked = [(until, entry) for entry, until in self._blocked(now)]
+        if not blocked or self._asked() == MAX_DEPLOYMENTS:
+            return None
+        _, entry = min(blocked, key=lambda found: found[0])
+        circuit = self.health.circuit(entry.name)
+        if circuit.probe_until > now or now - circuit.probed_at < AHEAD_SECONDS:
+            return None
+        return (entry, True) if self._elected(entry, ahead=True) else None
+
+    def _blocked(self, now: float) -> list[tuple[_Entry, float]]:
+        """Who has not been asked because of its circuit, and until when that holds."""
+        able = [entry for entry in self._entries if not entry.tries and self._is_able(entry)]
+        return [(entry, self.health.circuit(entry.name).blocked_until(now) or now) for entry in able]
+
+    def _asked(self) -> int:
+        return len({attempt.deployment.name for attempt in self.taken.attempts})
+
+    def _is_lone(self, entry: _Entry) -> bool:
+        return all(other is entry or not self._is_able(other) for other in self._entries)
+
+    def _is_able(self, entry: _Entry) -> bool:
+        """Whether it can express the request; its adapter is loaded when that is first asked."""
+        if entry.fitted is None and entry.refusal is None:
+            try:
+                entry.fitted = self.question.fitted(entry.step.candidate.deployment)
+            except Inexpressible as refusal:
+                entry.refusal = refusal
+        return entry.refusal is None
+
+    def _elected(self, entry: _Entry, *, ahead: bool = False) -> bool:
+        now = self.deadline.now()
+        until = now + self._seconds(entry, is_probe=True) + PROBE_MARGIN
+        return self.health.elect(entry.name, now, until, ahead=ahead)
+
+    def _wait_until(self, at: float) -> bool:
+        """Wait, if there is time for that and for an answer afterwards."""
+        seconds = at - self.deadline.now()
+        if seconds <= 0:
+            return True
+        if seconds + LEAST_SECONDS > self.deadline.remaining():
+            return False
+        self.sleep(seconds)
+        self._waited += seconds
+        return True
+
+    # One call.
+
+    def _seconds(self, entry: _Entry, *, is_probe: bool) -> float:
+        """What it gets for its answer."""
+        remaining, candidate = self.deadline.remaining(), entry.step.candidate
+        own = candidate.deployment.timeout
+        if others := self._others(entry):
+            usual = self.health.seconds(entry.name)
+            remaining = retry.patience(remaining, usual, self.health.seconds(others[0].name), is_probe=is_probe)
+        return min(remaining, own or remaining)
+
+    def _others(self, entry: _Entry) -> list[_Entry]:
+        """Who would be asked if this one failed."""
+        now = self.deadline.now()
+        return [
+            other
+            for other in self._entries
+            if other is not entry
+            and not other.tries
+            and other.refusal is None
+            and self.health.circuit(other.name).state(now) == "closed"
+        ]
+
+    def _ask(self, entry: _Entry, probe: bool) -> Answer:
+        fitted, deployment = entry.fitted, entry.step.candidate.deployment
+        if fitted is None:
+            raise InternalError("asked before it was fitted")
+        seconds = self._seconds(entry, is_probe=probe)
+        at, started = self.deadline.now(), self.clock()
+        entry.tries += 1
+        self.taken.dropped = fitted.dropped
+        outcome, reason = InternalError.code, None
+        usage: Usage | None = Usage()
+        result = Result("unknown", at, probe)
+        was_asked = True
         try:
-            fitted = question.fitted(deployment)
-            taken.answer = _attempt(fitted, deployment, endpoint, deadline, taken, clock)
-            return taken.answer
-        except UpstreamError as error:
-            failure = error
-        except Inexpressible as error:
-            refusals.append(error)
-    raise _all_failed(question, failure) if failure else refusals[0]
+            answer = fitted.ask(entry.step.endpoint, self.deadline.within(seconds, deployment.first_byte_timeout))
+            outcome, usage = "ok", answer.usage
+            result = Result("ok", at, probe, self.clock() - started)
+            self.taken.answer = answer
+            return answer
+        except GatewayError as error:
+            outcome, usage = error.outcome, error.billed
+            was_asked = isinstance(error, UpstreamError) or error.from_provider
+            # What a provider says of a request may quote it; what we say of the provider does not.
+            reason = error.message if isinstance(error, UpstreamError) else None
+            if was_asked:
+                result = self._result(error, entry, at, probe, seconds)
+                level = logger.error if isinstance(error, CredentialsRefused) else logger.warning
+                level("attempt failed", deployment=deployment.name, outcome=outcome, reason=reason)
+            else:
+                entry.tries -= 1
+            raise
+        finally:
+            milliseconds = round((self.clock() - started) * 1000)
+            self.health.report(entry.name, result, self.deadline.now())
+            if was_asked:
+                paid = Decimal(0) if usage is None else pricing.cost(usage, deployment.price, at)
+                waited, self._waited = round(self._waited * 1000), 0.0
+                attempt = Attempt(deployment, outcome, milliseconds, reason, usage, paid, waited, probe)
+                self.taken.attempts.append(attempt)
 
+    def _result(self, error: GatewayError, entry: _Entry, at: float, probe: bool, seconds: float) -> Result:
+        """What an error says of the deployment's health. One that finds fault with the request is as good as an answer."""
+        kind = "failed"
+        if not isinstance(error, UpstreamError):
+            kind = "ok"
+        elif isinstance(error, CredentialsRefused):
+            kind = "refused"
+        elif isinstance(error, RateLimited) and error.retry_after:
+            return Result("limited", at, probe, retry_after=error.retry_after)
+        elif isinstance(error, UpstreamTimeout) and not self._was_fair(entry, seconds):
+            kind = "unknown"
+        return Result(kind, at, probe)
 
-def _configured(
-    question: Question, candidates: Sequence[Deployment], secrets: Mapping[str, str]
-) -> list[tuple[Deployment, Endpoint]]:
-    ready = [(d, e) for d in candidates if (e := d.provider.endpoint(secrets))]
-    if not ready:
-        names = ", ".join(dict.fromkeys(d.provider.name for d in candidates))
-        raise ProviderNotConfigured(
-            f"The model '{question.model[:200]}' needs credentials for {names}, which this gateway does not have."
+    def _was_fair(self, entry: _Entry, seconds: float) -> bool:
+        usual = self.health.seconds(entry.name)
+        return (
+            seconds >= FAIR_SECONDS
+            or seconds == entry.step.candidate.deployment.timeout
+            or (usual is not None and seconds >= retry.PATIENCE * usual)
         )
-    return ready
 
+    # When it does not work out.
 
-def _all_failed(question: Question, failure: UpstreamError) -> UpstreamError:
-    told = f"All deployments of '{question.model[:200]}' failed. {failure.message}"
-    return type(failure)(told, retry_after=failure.retry_after, retryable=failure.retryable)
+    def _turn_to_fallbacks(self, fault: InvalidRequest, model: Model) -> None:
+        """Go on with the models that are meant for such a fault of the request.
 
+        Raises:
+            InvalidRequest: the fault itself, if there are none.
+        """
+        too_long = isinstance(fault, ContextLengthExceeded)
+        ids = model.context_length_fallbacks if too_long else model.content_policy_fallbacks
+        plan = self.replan(ids) if ids else Plan()
+        if not plan.steps:
+            raise fault
+        self._fault = fault
+        self._entries.clear()
+        self._take(plan)
 
-def _attempt(
-    fitted: Fitted,
-    deployment: Deployment,
-    endpoint: Endpoint,
-    deadline: Deadline,
-    taken: Route,
-    clock: Callable[[], float],
-) -> Answer:
-    taken.dropped = fitted.dropped
-    at, started = deadline.now(), clock()
-    outcome, reason = InternalError.code, None
-    usage: Usage | None = Usage()
-    was_asked = True
-    try:
-        answer = fitted.ask(endpoint, deadline.within(deployment.timeout))
-        outcome, usage = "ok", answer.usage
-        return answer
-    except GatewayError as error:
-        outcome, usage = error.code or error.type, error.billed
-        was_asked = isinstance(error, UpstreamError) or error.from_provider
-        # What a provider says of a request may quote it; what we say of the provider does not.
-        reason = error.message if isinstance(error, UpstreamError) else None
-        level = logger.error if isinstance(error, CredentialsRefused) else logger.warning
-        if was_asked:
-            level("attempt failed", deployment=deployment.name, outcome=outcome, reason=reason)
-        raise
-    finally:
-        if was_asked:
-            paid = Decimal(0) if usage is None else pricing.cost(usage, deployment.price, at)
-            milliseconds = round((clock() - started) * 1000)
-            taken.attempts.append(Attempt(deployment, outcome, milliseconds, reason, usage, paid))
+    def _failure(self) -> GatewayError:
+        """What the request ends in."""
+        if self._last:
+            return self._all_failed(self._last)
+        now = self.deadline.now()
+        if blocked := self._blocked(now):
+            return ServiceUnavailable(
+                f"All deployments of '{self.question.model[:200]}' have failed lately and are not asked for now.",
+                retry_after=min(until for _, until in blocked) - now,
+            )
+        refusals = [entry.refusal for entry in self._entries if entry.refusal]
+        return self._fault or (refusals[0] if refusals else nobody(self.question, self._left_out))
+
+    def _all_failed(self, last: UpstreamError) -> UpstreamError:
+        """The last failure, with what all of them say about trying again."""
+        now = self.deadline.now()
+        times = [entry.told_at for entry in self._entries if entry.error and entry.error.retryable]
+        times += [until for _, until in self._blocked(now)]
+        soonest = min((at for at in times if at is not None), default=now) if None not in times else now
+        return type(last)(
+            f"All deployments of '{self.question.model[:200]}' failed. {last.message}",
+            retry_after=soonest - now if soonest > now else None,
+            retryable=bool(times),
+            should_retry=None if times else False,
+        )

@@ -10,6 +10,7 @@ ROUTES = {
     "/chat/completions": ["POST"],
     "/completions": ["POST"],
     "/embeddings": ["POST"],
+    "/route": ["POST"],
 }
 """Paths under PREFIX and their methods, as template.yaml declares them (a test compares the two)."""
 

@@ -16,7 +16,7 @@ from gateway.errors import (
     RateLimited,
     UpstreamError,
 )
-from gateway.providers.reading import as_dict, name, seconds, words
+from gateway.providers.reading import as_dict, name, retry_after, words
 
 ACCOUNT_STATUSES = {401, 402, 403}
 ACCOUNT_TYPES = {"authentication_error", "permission_error", "billing_error"}
@@ -66,7 +66,7 @@ def to_error(status: int, headers: Any, body: Any) -> GatewayError:
     told = f"error {kind or 'without a type'}" if status == 200 else f"HTTP {status}"
     found = RateLimited if status == 429 or kind == "rate_limit_error" else UpstreamError
     retryable = (status in RETRYABLE and kind != "not_found_error") or status >= 500
-    return found(f"The provider answered {told}.", retry_after=seconds(headers.get("retry-after")), retryable=retryable)
+    return found(f"The provider answered {told}.", retry_after=retry_after(headers), retryable=retryable)
 
 
 def _is_about_money(status: int, message: str) -> bool:

@@ -131,8 +131,7 @@ def send(request: HttpRequest, deadline: Deadline) -> HttpResponse:
     except requests.ConnectTimeout:
         raise UpstreamError(f"The provider cannot be reached: no connection within {CONNECT_SECONDS:g} s.") from None
     except (requests.ReadTimeout, ReadTimeoutError):
-        # A silent socket waits for as long as there is time.
-        raise UpstreamTimeout("The provider did not answer before the request's deadline.") from None
+        raise UpstreamTimeout("The provider was silent for longer than it may be.") from None
     except (requests.RequestException, HTTPError, ValueError) as error:
         # ValueError: an address that cannot be parsed, or a key that a header cannot carry.
         told = f"The connection to the provider failed ({type(error).__name__})."
@@ -150,7 +149,7 @@ def _post(request: HttpRequest, deadline: Deadline) -> HttpResponse:
         request.url,
         **({"data": request.body} if isinstance(request.body, bytes) else {"json": request.body}),
         headers=dict(request.headers),
-        timeout=(CONNECT_SECONDS, deadline.remaining()),
+        timeout=(min(CONNECT_SECONDS, deadline.remaining()), deadline.silence()),
         allow_redirects=False,
         stream=True,
     ) as response:

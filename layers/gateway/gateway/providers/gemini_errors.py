@@ -18,7 +18,7 @@ from gateway.errors import (
     UpstreamError,
 )
 from gateway.providers.base import HttpResponse
-from gateway.providers.reading import as_dict, as_objects, as_text, json_of, name, seconds, words
+from gateway.providers.reading import MAX_RETRY_AFTER, as_dict, as_objects, as_text, json_of, name, retry_after, words
 
 STATUSES = {
     "INVALID_ARGUMENT": 400,
@@ -114,4 +114,4 @@ def _retry_after(error: dict[str, Any], headers: Mapping[str, str]) -> float | N
     """Seconds by RetryInfo, in whole ones, or by the header."""
     delays = (DELAY.fullmatch(as_text(detail.get("retryDelay"))) for detail in as_objects(error.get("details")))
     found = next((float(math.ceil(float(delay[1]))) for delay in delays if delay), None)
-    return seconds(headers.get("retry-after")) if found is None else found
+    return retry_after(headers) if found is None else min(found, MAX_RETRY_AFTER)

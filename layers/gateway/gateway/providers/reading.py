@@ -3,7 +3,9 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 from gateway.errors import GatewayError, UpstreamError
@@ -11,7 +13,9 @@ from gateway.providers.base import HttpResponse, printable
 from gateway.registry import Endpoint
 from gateway.usage import Usage
 
-SECONDS = re.compile(r"[0-9]{1,8}(\.[0-9]{1,6})?")
+SECONDS = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e[0-9]{1,2})?")
+MAX_RETRY_AFTER = 3600.0
+"""Seconds; who says more says: not soon."""
 MAX_MESSAGE = 2000
 MAX_NUMBER = 1e38
 """Of a vector: clients may want it as a float32."""
@@ -82,19 +86,34 @@ def words(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value) if value else ""
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """How long the provider wants us to wait, in seconds.
+def retry_after(headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> float | None:
+    """How long the provider wants us to wait, in seconds, an hour at the most; None if it does not say, or says nonsense.
+
+    A date is measured by the provider's own clock, if the response tells it: that clock may be wrong by any time.
 
     Args:
         headers: the response's, names in lower case.
+        clock: ours, in seconds since the epoch, for those who tell no time.
     """
-    milliseconds = seconds(headers.get("retry-after-ms"))
-    return milliseconds / 1000 if milliseconds is not None else seconds(headers.get("retry-after"))
+    milliseconds = _number(headers.get("retry-after-ms"))
+    said = headers.get("retry-after")
+    found = milliseconds / 1000 if milliseconds is not None else _number(said)
+    if found is None and (until := _moment(said)) is not None:
+        now = _moment(headers.get("date"))
+        found = until - (clock() if now is None else now)
+    return None if found is None or found < 0 else min(found, MAX_RETRY_AFTER)
 
 
-def seconds(value: str | None) -> float | None:
-    """A number of seconds; Retry-After's other form, a date, needs the provider's clock and is left out."""
+def _number(value: str | None) -> float | None:
     return float(value) if value and SECONDS.fullmatch(value) else None
+
+
+def _moment(value: str | None) -> float | None:
+    """An HTTP date in seconds since the epoch; None if it is none."""
+    try:
+        return parsedate_to_datetime(value).timestamp() if value else None
+    except (ValueError, OverflowError, TypeError):
+        return None
 
 
 def fit_for_clients(error: GatewayError, endpoint: Endpoint) -> GatewayError:

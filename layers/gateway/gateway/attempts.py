@@ -1,0 +1,71 @@
+"""What became of a request on its way: each call that was made, what it took, and what it cost."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from gateway.providers.base import Answer
+from gateway.registry import Deployment
+from gateway.usage import Usage
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One call to one deployment.
+
+    Attributes:
+        outcome: "ok", or the error's word or code.
+        milliseconds: how long it took; waited: how long it had been waited for before, in milliseconds.
+        reason: of a failure, in our own words.
+        usage: tokens that the provider charges for; without counts if they are not known; None if it charges nothing.
+        cost: US dollars; None if that is not known.
+        probe: whether it was to find out if an open circuit can be closed.
+    """
+
+    deployment: Deployment
+    outcome: str
+    milliseconds: int
+    reason: str | None = None
+    usage: Usage | None = None
+    cost: Decimal | None = Decimal(0)
+    waited: int = 0
+    probe: bool = False
+
+    def to_row(self) -> dict[str, Any]:
+        """As the log row tells it."""
+        told: dict[str, Any] = {"deployment": self.deployment.name, "outcome": self.outcome, "ms": self.milliseconds}
+        besides = {"reason": self.reason, "waited_ms": self.waited, "probe": self.probe}
+        return told | {name: value for name, value in besides.items() if value}
+
+
+@dataclass
+class Route:
+    """What became of a request on its way, success or not.
+
+    Attributes:
+        strategy: by which it was routed.
+        attempts: every call that was made, in order.
+        dropped: what the answering deployment could not express.
+        answer: the answer, once there is one.
+    """
+
+    strategy: str = "priority"
+    attempts: list[Attempt] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    answer: Answer | None = None
+
+    @property
+    def provider_milliseconds(self) -> int:
+        """Time spent with providers: calling them, and waiting before calling again."""
+        return sum(attempt.milliseconds + attempt.waited for attempt in self.attempts)
+
+    @property
+    def usage(self) -> Usage:
+        """All tokens that were paid for."""
+        return sum((attempt.usage for attempt in self.attempts if attempt.usage), Usage())
+
+    @property
+    def cost(self) -> Decimal | None:
+        """US dollars, of all attempts together; None if one's is not known."""
+        costs = [attempt.cost for attempt in self.attempts]
+        return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))

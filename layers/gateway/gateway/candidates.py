@@ -1,0 +1,184 @@
+"""Who may serve a request, in which order, and why: the deployments of its model and of that one's fallbacks.
+
+Nothing is asked here. What is left out is told with its reason, so that the same plan that routes a request can explain it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gateway import pricing
+from gateway.errors import GatewayError, ModelNotAllowed, ProviderNotConfigured
+from gateway.health import Health
+from gateway.keys import ApiKey
+from gateway.questions import Question
+from gateway.registry import Deployment, Endpoint, Model, Registry
+from gateway.strategies import STRATEGIES, Candidate, Placed, Turns
+
+
+@dataclass(frozen=True)
+class Step:
+    """A candidate at its place in the plan.
+
+    Attributes:
+        endpoint: where it is asked.
+        why: it is at this place.
+    """
+
+    candidate: Candidate
+    endpoint: Endpoint
+    why: str
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A deployment that cannot serve the request.
+
+    Attributes:
+        why: in a sentence.
+        error: what the request ends in if it is left out with all others.
+        configured, capable: whether there are credentials for it, and it can do what is asked; None if nobody looked.
+    """
+
+    candidate: Candidate
+    why: str
+    error: GatewayError
+    configured: bool | None = None
+    capable: bool | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who is asked, in which order, and who is not."""
+
+    steps: list[Step] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+class Planner:
+    """Plans one request.
+
+    Args:
+        question: what is asked.
+        key: who asks.
+        strategy: what the request asks for itself; None leaves it to each model.
+        secrets: the providers' keys by name.
+        turns: the instance's numbers of chance.
+        now: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        question: Question,
+        key: ApiKey,
+        strategy: str | None,
+        secrets: Mapping[str, str],
+        health: Health,
+        turns: Turns,
+        now: float,
+    ) -> None:
+        self._registry = registry
+        self._question = question
+        self._key = key
+        self._strategy = strategy
+        self._secrets = secrets
+        self._health = health
+        self._turns = turns
+        self._now = now
+        self._seen: set[str] = set()
+
+    def plan(self, ids: Sequence[str]) -> Plan:
+        """The deployments of these models and their fallbacks: those of one model before those of the next; each once."""
+        plan = Plan()
+        for model in self._registry.with_fallbacks(*ids):
+            ready: dict[str, Endpoint] = {}
+            candidates = []
+            for candidate in self._new_ones(model):
+                found = self._examined(candidate)
+                if isinstance(found, LeftOut):
+                    plan.left_out.append(found)
+                else:
+                    ready[candidate.name] = found
+                    candidates.append(candidate)
+            placed = self._placed(model, candidates)
+            plan.steps.extend(Step(candidate, ready[candidate.name], why) for candidate, why in placed)
+        return plan
+
+    def _placed(self, model: Model, candidates: list[Candidate]) -> list[Placed]:
+        if not candidates:
+            return []
+        return STRATEGIES[self._strategy or model.strategy](candidates, self._turns.next(model.id))
+
+    def _new_ones(self, model: Model) -> Iterator[Candidate]:
+        for deployment in model.deployments:
+            if deployment.name not in self._seen:
+                self._seen.add(deployment.name)
+                cost = pricing.cost(self._question.expected(deployment), deployment.price, self._now)
+                yield Candidate(deployment, model, cost, self._health.seconds(deployment.name))
+
+    def _examined(self, candidate: Candidate) -> Endpoint | LeftOut:
+        """Where it is asked, or why it is not."""
+        deployment = candidate.deployment
+        if refusal := refused(self._question, self._key, candidate.model, deployment, self._now):
+            return LeftOut(candidate, refusal.message, refusal)
+        endpoint = deployment.provider.endpoint(self._secrets)
+        if endpoint is None:
+            error = ProviderNotConfigured(f"There are no credentials for {deployment.provider.name}.")
+            return LeftOut(candidate, error.message, error, configured=False)
+        if lacking := self._question.lacking(deployment):
+            return LeftOut(candidate, lacking.message, lacking, configured=True, capable=False)
+        return endpoint
+
+
+def refused(
+    question: Question, key: ApiKey, model: Model, deployment: Deployment, now: float
+) -> ModelNotAllowed | None:
+    """Why a key may not use a deployment for a model; None if it may.
+
+    With a budget, only what has a known price: one that is in force, with a rate for all that is asked.
+    """
+    if not key.may_use(model.id):
+        return ModelNotAllowed(f"This API key may not use the model '{model.id[:200]}'.", param="model")
+    if key.may_spend_unpriced or (deployment.price and deployment.price.covers(now, *question.buckets)):
+        return None
+    return ModelNotAllowed(
+        f"The price of '{question.model[:200]}' is not known, and this API key has a budget; its policy has to allow it.",
+        param="model",
+    )
+
+
+def admissible(registry: Registry, question: Question, key: ApiKey, now: float) -> list[Deployment]:
+    """The deployments of a model and its fallbacks that a key may use.
+
+    Raises:
+        ModelNotFound: there is no such model.
+        ModelNotAllowed: the key may not use it, or none of its deployments.
+    """
+    asked = registry.model(question.model)
+    if not key.may_use(asked.id):
+        raise ModelNotAllowed(f"This API key may not use the model '{asked.id[:200]}'.", param="model")
+    allowed, refusals = list[Deployment](), list[ModelNotAllowed]()
+    for model in registry.with_fallbacks(asked.id):
+        for deployment in model.deployments:
+            if refusal := refused(question, key, model, deployment, now):
+                refusals.append(refusal)
+            else:
+                allowed.append(deployment)
+    if not allowed:
+        raise refusals[0]
+    return allowed
+
+
+def nobody(question: Question, left_out: Iterable[LeftOut]) -> GatewayError:
+    """What a request ends in that nobody can be asked: what its configured deployments cannot do, else what is missing."""
+    errors = list(left_out)
+    unable = [one.error for one in errors if one.capable is False]
+    if unable:
+        return unable[0]
+    missing = dict.fromkeys(one.candidate.deployment.provider.name for one in errors if one.configured is False)
+    return ProviderNotConfigured(
+        f"The model '{question.model[:200]}' needs credentials for {', '.join(missing)}, which this gateway does not have."
+    )
+
+
+Replan = Callable[[Sequence[str]], Plan]

@@ -1,0 +1,150 @@
+"""The circuit breaker of one deployment, as the whole fleet sees it: what the State table holds, and what follows from it.
+
+closed      everybody may ask it. Nothing is written while it answers.
+suspected   it has failed: outcomes are counted, in slices of a few seconds. If it has not been seen to answer for a while,
+            one request at a time finds out whether it does (`due`); the others pass it over.
+open        it fails too often, or its credentials do: nobody asks it until `due`, longer after each failed probe.
+half-open   after `due`: one prober, elected by a conditional write, asks it; its answer closes the circuit, its failure
+            opens it again.
+limited     it said until when it takes no requests (429 with Retry-After); then everybody may ask again.
+
+The circuit opens by the rate of failures, not by failures in a row: with many instances, failures in a row are what chance
+makes of a deployment that fails now and then. Pure: no I/O, the time is an argument, in seconds since the epoch.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+SLICE_SECONDS = 5.0
+SUSPICION_SECONDS = 30.0
+"""After the last failure, for so long answers are counted, too."""
+QUIET_SECONDS = 5.0
+"""After a failure, without a known answer since, only one request at a time asks it."""
+EARLY_FAILURES, FAILURES = 15, 4
+"""It takes to open: at first, when only those who saw a failure have told; and once all who ask it tell what they see."""
+RATE = 0.5
+Z = 1.96
+"""The failure rate that opens, and how sure that it is beyond it: by the lower end of Wilson's 95 % interval."""
+RESET_SECONDS = (2.0, 5.0, 10.0, 20.0, 30.0)
+"""How long it is open, the first time and after each failed probe."""
+REFUSED_SECONDS = 60.0
+"""How long after refused credentials: as long as it may take until a changed secret is read."""
+MAX_LIMIT_SECONDS = 300.0
+"""A longer Retry-After is believed in part: one call in so many seconds shows whether it still holds."""
+AHEAD_SECONDS = 2.0
+"""While nothing else is left to ask, an open circuit is probed before it is due, this often."""
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A deployment's circuit.
+
+    Attributes:
+        slice: the number of the newest slice that something was counted in.
+        ok, failed: outcomes counted in it; ok_before, failed_before: in the one before it.
+        reports: how many writes made these counts; reports_before: those of the slice before.
+        since: when the present trouble began; failed_at: when it was last told of a failure.
+        due: when it may be probed; None if nothing is wrong.
+        openings: how often in a row it has been opened; 0 if it is not open.
+        reason: why it is open, such as "failures".
+        probe_until: until when a prober is at work; probed_at: when the last one began.
+        limited_until: until when it wants no requests.
+    """
+
+    slice: int = 0
+    ok: int = 0
+    failed: int = 0
+    ok_before: int = 0
+    failed_before: int = 0
+    reports: int = 0
+    reports_before: int = 0
+    since: float = 0.0
+    failed_at: float = 0.0
+    due: float | None = None
+    openings: int = 0
+    reason: str | None = None
+    probe_until: float = 0.0
+    probed_at: float = 0.0
+    limited_until: float = 0.0
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> "Circuit":
+        """Out of an item of the State table."""
+        known = {field.name: item[field.name] for field in fields(cls) if item.get(field.name) is not None}
+        return cls(**{name: READ[name](value) for name, value in known.items()})
+
+    def state(self, now: float) -> str:
+        """By the usual words: "closed", "open" or "half-open"."""
+        if self.is_half_open(now):
+            return "half-open"
+        return "open" if self.blocked_until(now) is not None else "closed"
+
+    def is_half_open(self, now: float) -> bool:
+        """Whether it may be asked by an elected prober, and by nobody else."""
+        return self.due is not None and self.due <= now and not self.is_limited(now)
+
+    def is_limited(self, now: float) -> bool:
+        """Whether it has said that it takes no requests now."""
+        return self.limited_until > now
+
+    def blocked_until(self, now: float) -> float | None:
+        """Until when nobody asks it, not even a prober; None if somebody may."""
+        due = self.due if self.due is not None and self.openings else 0.0
+        probing = self.probe_until if self.is_half_open(now) else 0.0
+        until = max(self.limited_until, due, probing)
+        return until if until > now else None
+
+    def why_blocked(self, now: float) -> str | None:
+        """In a few words."""
+        if self.is_limited(now):
+            return "rate limited"
+        return self.reason or ("no answer since it failed" if self.due is not None and self.due <= now else None)
+
+    def is_suspected(self, now: float) -> bool:
+        """Whether answers are worth telling the fleet."""
+        return self.due is not None or now - self.failed_at < SUSPICION_SECONDS
+
+    def counts(self, now: float) -> tuple[int, int]:
+        """Answers and failures of the last two slices."""
+        age = slice_of(now) - self.slice
+        if age <= 0:
+            return self.ok + self.ok_before, self.failed + self.failed_before
+        return (self.ok, self.failed) if age == 1 else (0, 0)
+
+    def should_open(self, now: float) -> bool:
+        """Whether it fails so often that hardly anybody should ask it."""
+        ok, failed = self.counts(now)
+        enough = EARLY_FAILURES if now - self.since < SLICE_SECONDS else FAILURES
+        return not self.openings and failed >= enough and least_rate(failed, ok + failed) >= RATE
+
+
+READ: Mapping[str, Any] = (
+    dict.fromkeys(("slice", "ok", "failed", "ok_before", "failed_before", "reports", "reports_before", "openings"), int)
+    | {"reason": str}
+    | dict.fromkeys(("since", "failed_at", "due", "probe_until", "probed_at", "limited_until"), float)
+)
+
+
+def slice_of(now: float) -> int:
+    """The slice that a moment falls into."""
+    return int(now // SLICE_SECONDS)
+
+
+def reset_seconds(openings: int) -> float:
+    """How long a circuit is open that has been opened so often in a row."""
+    return RESET_SECONDS[min(openings, len(RESET_SECONDS)) - 1]
+
+
+def least_rate(failed: int, total: int) -> float:
+    """The lower end of Wilson's interval: the least rate of failures that such counts leave likely.
+
+    Source: https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval#Wilson_score_interval
+    """
+    if not total:
+        return 0.0
+    rate, square = failed / total, Z * Z
+    middle = rate + square / (2 * total)
+    spread = Z * math.sqrt((rate * (1 - rate) + square / (4 * total)) / total)
+    return (middle - spread) / (1 + square / total)

@@ -1,0 +1,87 @@
+"""POST /route: how a completion would be routed right now, without asking anyone."""
+
+from typing import Any
+
+from gateway.candidates import LeftOut, Plan, Step, admissible
+from gateway.context import current
+from gateway.errors import Inexpressible
+from gateway.health import Health, fleet
+from gateway.keys import ApiKey
+from gateway.pipeline import planned
+from gateway.pricing import dollars
+from gateway.questions import Question
+from gateway.registry import MAX_DEPLOYMENTS
+from gateway.registry_source import registry
+from gateway.strategies import Candidate
+
+
+def explain(key: ApiKey, question: Question, strategy: str | None) -> dict[str, Any]:
+    """The deployments of a request in the order in which they would be asked, and those that would not be.
+
+    Args:
+        strategy: by which it is to be routed; None leaves it to the model.
+    Raises:
+        ModelNotFound: there is no such model.
+        ModelNotAllowed: the key may not use it.
+        ServiceUnavailable: the providers' keys cannot be read.
+    """
+    known, now = registry(), current().deadline.now()
+    deployments = admissible(known, question, key, now)
+    plan = planned(known, question, key, strategy, deployments).plan([question.model])
+    return {
+        "object": "route",
+        "model": question.model,
+        "strategy": strategy or known.model(question.model).strategy,
+        "candidates": _explained(plan, question, fleet(), now),
+    }
+
+
+def _explained(plan: Plan, question: Question, health: Health, now: float) -> list[dict[str, Any]]:
+    """First those that would be asked, in their order; then those that a circuit keeps back; then those that cannot serve."""
+    asked, kept_back, unable = list[dict[str, Any]](), list[dict[str, Any]](), list[dict[str, Any]]()
+    for step in plan.steps:
+        told = _told(step.candidate, health, now) | {"configured": True}
+        if refusal := _refusal(question, step):
+            unable.append(told | {"position": None, "capable": False, "why": refusal.message})
+        elif blocked := health.circuit(step.candidate.name).why_blocked(now):
+            kept_back.append(told | {"position": None, "capable": True, "why": f"{step.why}, but {blocked}"})
+        else:
+            asked.append(told | {"position": len(asked) + 1, "capable": True, "why": step.why})
+    if not asked and len(kept_back) == 1:
+        asked = [kept_back.pop() | {"position": 1}]
+        asked[0]["why"] += "; asked all the same, since there is no other"
+    for late in asked[MAX_DEPLOYMENTS:]:
+        late |= {"position": None, "why": f"{late['why']}, but {MAX_DEPLOYMENTS} deployments are asked at most"}
+    return [*asked, *kept_back, *unable, *(_left_out(found, health, now) for found in plan.left_out)]
+
+
+def _refusal(question: Question, step: Step) -> Inexpressible | None:
+    try:
+        question.fitted(step.candidate.deployment)
+    except Inexpressible as refusal:
+        return refusal
+    return None
+
+
+def _left_out(found: LeftOut, health: Health, now: float) -> dict[str, Any]:
+    told = {"configured": found.configured, "position": None, "capable": found.capable, "why": found.why}
+    return _told(found.candidate, health, now) | told
+
+
+def _told(candidate: Candidate, health: Health, now: float) -> dict[str, Any]:
+    circuit = health.circuit(candidate.name)
+    until = circuit.blocked_until(now)
+    return {
+        "deployment": candidate.name,
+        "provider": candidate.deployment.provider.name,
+        "model": candidate.model.id,
+        "priority": candidate.deployment.priority,
+        "weight": str(candidate.deployment.weight),
+        "expected_cost_usd": None if candidate.cost is None else dollars(candidate.cost),
+        "expected_latency_ms": None if candidate.seconds is None else round(candidate.seconds * 1000),
+        "circuit": {
+            "state": circuit.state(now),
+            "reason": circuit.why_blocked(now),
+            "retry_after_seconds": None if until is None else round(until - now, 1),
+        },
+    }

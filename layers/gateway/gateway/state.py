@@ -1,0 +1,108 @@
+"""The State table, as a fleet's instances share it: read several items at once, change one under a condition.
+
+Nothing here may hold a request up, or fail it: every call is bounded, and a table that does not answer is left alone for a
+while.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from gateway import dynamodb
+from gateway.deadline import TimeIsUp, run_within
+from gateway.errors import ServiceUnavailable
+from gateway.observability import count
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CALL_SECONDS = 0.5
+PAUSE_SECONDS = 5.0
+"""For so long a table that did not answer is not asked again."""
+KEPT_SECONDS = 86_400
+NAME = re.compile(r"#(\w+)")
+
+Item = dict[str, Any]
+
+
+class Blind(Exception):
+    """The table did not answer just now, or shortly before: go on with what is known."""
+
+
+class State:
+    """The table.
+
+    Args:
+        table: its name.
+        client: gives the DynamoDB client.
+    """
+
+    def __init__(self, table: str, client: "Callable[[], DynamoDBClient]" = dynamodb.client) -> None:
+        self._table = table
+        self._client = client
+        self._paused_until = 0.0
+
+    def read(self, ids: Sequence[str], now: float) -> Mapping[str, Item]:
+        """Items by their ids, as they were a moment ago; 100 at most. One that is not there is empty; one is left out of
+        which the table did not say.
+
+        Raises:
+            Blind: the table does not answer.
+        """
+        keys = [dynamodb.to_item({"id": found}) for found in ids]
+        answer = self._call(lambda: self._client().batch_get_item(RequestItems={self._table: {"Keys": keys}}), now)
+        unsaid = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+        found = {item["id"]: item for item in map(dynamodb.from_item, answer["Responses"].get(self._table, []))}
+        return {key: found.get(key, {}) for key in ids if dynamodb.to_item({"id": key}) not in unsaid}
+
+    def update(self, key: str, expression: str, condition: str, now: float, **values: Any) -> tuple[bool, Item]:
+        """Change an item if a condition holds.
+
+        Args:
+            expression, condition: DynamoDB's, attributes written as #name and values as :name.
+            values: what they name; `now` is there. None is left out.
+        Returns:
+            Whether it held, and the item: after the change, or as it stands.
+        Raises:
+            Blind: the table does not answer.
+        """
+        names = {f"#{name}": name for name in NAME.findall(f"{expression} {condition}")}
+        known = {"now": now, "expires_at": int(now) + KEPT_SECONDS} | values
+        used = {name: value for name, value in known.items() if re.search(rf":{name}\b", f"{expression} {condition}")}
+        try:
+            answer = self._call(
+                lambda: self._client().update_item(
+                    TableName=self._table,
+                    Key=dynamodb.to_item({"id": key}),
+                    UpdateExpression=expression,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues=dynamodb.to_item({f":{n}": _number(v) for n, v in used.items()}),
+                    ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                ),
+                now,
+            )
+        except ClientError as refusal:
+            old: Any = refusal.response.get("Item", {})
+            return False, dynamodb.from_item(old)
+        return True, dynamodb.from_item(answer["Attributes"])
+
+    def _call(self, call: Callable[[], Any], now: float) -> Any:
+        if 0 <= self._paused_until - now < PAUSE_SECONDS:
+            raise Blind
+        try:
+            with dynamodb.available("state"):
+                return run_within(CALL_SECONDS, call)
+        except (ServiceUnavailable, TimeIsUp):
+            self._paused_until = now + PAUSE_SECONDS
+            count("StateUnavailable")
+            raise Blind from None
+
+
+def _number(value: Any) -> Any:
+    """DynamoDB takes no floats; a moment is kept to the microsecond."""
+    return Decimal(f"{value:.6f}") if isinstance(value, float) else value
