@@ -1,7 +1,7 @@
 """The circuit breaker of one deployment, as the whole fleet sees it: what the State table holds, and what follows from it.
 
 closed      everybody may ask it. Nothing is written while it answers.
-suspected   it has failed: outcomes are counted, in slices of a few seconds. If it has not been seen to answer for a while,
+suspected   it has failed: calls are counted, in slices of a few seconds. If it has not been seen to answer for a while,
             one request at a time finds out whether it does (`due`); the others pass it over.
 open        it fails too often, or its credentials do: nobody asks it until `due`, longer after each failed probe.
 half-open   after `due`: one prober, elected by a conditional write, asks it; its answer closes the circuit, its failure
@@ -19,15 +19,15 @@ from typing import Any
 
 SLICE_SECONDS = 5.0
 SUSPICION_SECONDS = 30.0
-"""After the last failure, for so long answers are counted, too."""
+"""After the last failure, for so long calls are counted."""
 QUIET_SECONDS = 5.0
 """After a failure, without a known answer since, only one request at a time asks it."""
 EARLY_FAILURES, FAILURES = 15, 4
-"""It takes to open: at first, when only those who saw a failure have told; and once all who ask it tell what they see."""
+"""It takes to open: at first, when only those who saw a failure tell of it; and once all who ask it count their calls."""
 RATE = 0.5
 Z = 1.96
 """The failure rate that opens, and how sure that it is beyond it: by the lower end of Wilson's 95 % interval."""
-RESET_SECONDS = (2.0, 5.0, 10.0, 20.0, 30.0)
+RESET_SECONDS = (2.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 """How long it is open, the first time and after each failed probe."""
 REFUSED_SECONDS = 60.0
 """How long after refused credentials: as long as it may take until a changed secret is read."""
@@ -43,7 +43,9 @@ class Circuit:
 
     Attributes:
         slice: the number of the newest slice that something was counted in.
-        ok, failed: outcomes counted in it; ok_before, failed_before: in the one before it.
+        calls, failed: that began, and failed, in it; calls_before, failed_before: in the one before it. Calls count when they
+            begin, since failures are often quick, and answers slow: among calls that have ended, failures seem more than
+            they are.
         reports: how many writes made these counts; reports_before: those of the slice before.
         since: when the present trouble began; failed_at: when it was last told of a failure.
         due: when it may be probed; None if nothing is wrong.
@@ -54,9 +56,9 @@ class Circuit:
     """
 
     slice: int = 0
-    ok: int = 0
+    calls: int = 0
     failed: int = 0
-    ok_before: int = 0
+    calls_before: int = 0
     failed_before: int = 0
     reports: int = 0
     reports_before: int = 0
@@ -103,25 +105,40 @@ class Circuit:
         return self.reason or ("no answer since it failed" if self.due is not None and self.due <= now else None)
 
     def is_suspected(self, now: float) -> bool:
-        """Whether answers are worth telling the fleet."""
+        """Whether calls are counted."""
         return self.due is not None or now - self.failed_at < SUSPICION_SECONDS
 
     def counts(self, now: float) -> tuple[int, int]:
-        """Answers and failures of the last two slices."""
+        """Calls and failures of the last two slices."""
         age = slice_of(now) - self.slice
         if age <= 0:
-            return self.ok + self.ok_before, self.failed + self.failed_before
-        return (self.ok, self.failed) if age == 1 else (0, 0)
+            return self.calls + self.calls_before, self.failed + self.failed_before
+        return (self.calls, self.failed) if age == 1 else (0, 0)
+
+    def is_early(self, now: float) -> bool:
+        """Whether trouble has only just begun: not all who ask it know of that yet, and so do not tell of answers.
+
+        Until some failures are known, each is told at once; afterwards as calls are, or their rate would seem higher than
+        it is.
+        """
+        has_begun = now - self.since < SLICE_SECONDS and self.counts(now)[1] < EARLY_FAILURES
+        return has_begun or not self.is_suspected(now)
 
     def should_open(self, now: float) -> bool:
         """Whether it fails so often that hardly anybody should ask it."""
-        ok, failed = self.counts(now)
-        enough = EARLY_FAILURES if now - self.since < SLICE_SECONDS else FAILURES
-        return not self.openings and failed >= enough and least_rate(failed, ok + failed) >= RATE
+        calls, failed = self.counts(now)
+        total = max(calls, failed)
+        if self.openings or failed < FAILURES:
+            return False
+        if now - self.since < SLICE_SECONDS:  # most that began is still under way: no time for being sure
+            return failed >= EARLY_FAILURES and failed >= RATE * total
+        return least_rate(failed, total) >= RATE
 
 
 READ: Mapping[str, Any] = (
-    dict.fromkeys(("slice", "ok", "failed", "ok_before", "failed_before", "reports", "reports_before", "openings"), int)
+    dict.fromkeys(
+        ("slice", "calls", "failed", "calls_before", "failed_before", "reports", "reports_before", "openings"), int
+    )
     | {"reason": str}
     | dict.fromkeys(("since", "failed_at", "due", "probe_until", "probed_at", "limited_until"), float)
 )

@@ -15,10 +15,11 @@ from typing import Any
 
 from gateway.circuits import (
     AHEAD_SECONDS,
-    EARLY_FAILURES,
+    FAILURES,
     MAX_LIMIT_SECONDS,
     QUIET_SECONDS,
     REFUSED_SECONDS,
+    SLICE_SECONDS,
     SUSPICION_SECONDS,
     Circuit,
     reset_seconds,
@@ -37,6 +38,7 @@ MANY_REPORTS = 100
 """Of one slice: beyond that, instances tell less often."""
 MAX_READ = 50
 TRIES = 3
+COUNTS = ("calls", "failed")
 NEWS_SECONDS = 10.0
 """An instance tells of a deployment's latency at most so often."""
 
@@ -50,6 +52,7 @@ class Result:
             "refused": it does not take the gateway's credentials; "unknown": nothing that can be held against it.
         started: when it was called, in seconds since the epoch.
         probe: whether by an elected prober.
+        counted: whether `calling` has counted it.
         seconds: to a full answer; None if there was none.
         retry_after: seconds that it wants to be left alone for.
     """
@@ -57,21 +60,28 @@ class Result:
     kind: str
     started: float
     probe: bool = False
+    counted: bool = False
     seconds: float | None = None
     retry_after: float = 0.0
 
 
 @dataclass
 class _Known:
-    """What this instance knows of one deployment, and has yet to tell."""
+    """What this instance knows of one deployment, and has yet to tell.
+
+    Attributes:
+        calls, failed: not told yet; run: failures in a row, since it last told; alive: whether its last call was answered.
+    """
 
     circuit: Circuit = field(default_factory=Circuit)
     latency: Latency = field(default_factory=Latency)
     read_at: float = float("-inf")
     told_at: float = float("-inf")
     latency_told_at: float = float("-inf")
-    ok: int = 0
+    calls: int = 0
     failed: int = 0
+    run: int = 0
+    alive: bool = False
 
 
 class Health:
@@ -153,7 +163,21 @@ class Health:
         self._learn(name, item, now)
         return elected
 
-    # Outcomes.
+    # Calls.
+
+    def calling(self, name: str, now: float) -> bool:
+        """Count a call that begins, if its deployment is suspected.
+
+        Returns:
+            Whether it was counted.
+        """
+        known = self._known(name)
+        if known.circuit.openings or not known.circuit.is_suspected(now):
+            return False
+        known.calls += 1
+        if _may_tell(known, now):
+            self._tell_or_warn(name, known, now)
+        return True
 
     def report(self, name: str, result: Result, now: float) -> None:
         """Take in what came of a call, and tell the fleet if it has to know.
@@ -176,14 +200,21 @@ class Health:
         except Blind:
             logger.warning("circuit not told", deployment=name, outcome=result.kind)
 
+    def _tell_or_warn(self, name: str, known: _Known, now: float) -> None:
+        try:
+            self._tell(name, known, now)
+        except Blind:
+            logger.warning("circuit not told", deployment=name)
+
     def _answered(self, name: str, known: _Known, result: Result, now: float) -> None:
         circuit = known.circuit
         if result.probe or (circuit.openings and _is_trial(circuit, result)):
             self._close(name, now)
         elif circuit.is_suspected(now) and not circuit.openings:
-            known.ok += 1
-            if circuit.due is not None or _may_tell(known, now):
-                self._tell(name, known, now, answers=True)
+            known.run, known.alive = 0, True
+            is_news = circuit.due is not None or now - known.read_at > TELL_SECONDS
+            if is_news and (not known.calls or _may_tell(known, now)):
+                self._tell(name, known, now)
         if result.seconds is not None:
             known.latency.add(result.seconds, now)
             if known.latency.is_news() and now - known.latency_told_at >= NEWS_SECONDS:
@@ -192,32 +223,31 @@ class Health:
     def _failed(self, name: str, known: _Known, result: Result, now: float) -> None:
         circuit = known.circuit
         if result.probe or (circuit.openings and _is_trial(circuit, result)):
-            self._open(name, known, now)
+            self._open(name, known, now, result.probe)
         elif not circuit.openings:
-            known.failed += 1
-            if circuit.counts(now)[1] < EARLY_FAILURES or _may_tell(known, now):
-                self._tell(name, known, now, answers=False)
+            known.failed, known.run, known.alive = known.failed + 1, known.run + 1, False
+            known.calls += not result.counted
+            if circuit.is_early(now) or known.run >= FAILURES or not known.calls or _may_tell(known, now):
+                self._tell(name, known, now)
                 if known.circuit.should_open(now):
-                    self._open(name, known, now)
+                    self._open(name, known, now, probe=False)
 
-    def _tell(self, name: str, known: _Known, now: float, *, answers: bool) -> None:
-        """Add what was counted here to the fleet's counts.
-
-        Args:
-            answers: whether the last outcome was an answer: then the deployment is alive, and no probe is due.
-        """
-        ok, failed = known.ok, known.failed
+    def _tell(self, name: str, known: _Known, now: float) -> None:
+        """Add what was counted here to the fleet's counts."""
         for _ in range(TRIES):
-            change, condition, values = _counted(known.circuit, ok, failed, now, answers=answers)
+            change, condition, values = _counted(known, now)
             if self._change(name, change, condition, now, **values) or known.circuit.openings:
                 break  # else a new slice was begun meanwhile
-        known.ok -= ok
-        known.failed -= failed
-        known.told_at = now
+        known.calls, known.failed, known.run, known.told_at = 0, 0, 0, now
 
-    def _open(self, name: str, known: _Known, now: float) -> None:
-        """Open the circuit, or open it again. Of several who would, one does; no deadline moves earlier."""
+    def _open(self, name: str, known: _Known, now: float, probe: bool) -> None:
+        """Open the circuit, or open it again. Of several who would, one does; no deadline moves earlier.
+
+        Args:
+            probe: whether a probe has shown it, which is then over; one of somebody else's goes on.
+        """
         before = known.circuit.openings
+        over = " REMOVE #probe_until" if probe else ""
         if before and known.circuit.due is not None and known.circuit.due > now:  # a probe before its time
             self._change(name, "REMOVE #probe_until", "attribute_exists(#id)", now)
             return
@@ -225,7 +255,7 @@ class Health:
         same = "#openings = :before" if before else "attribute_not_exists(#openings)"
         opened = self._change(
             name,
-            "SET #openings = :openings, #due = :due, #reason = :reason, #expires_at = :expires_at REMOVE #probe_until",
+            f"SET #openings = :openings, #due = :due, #reason = :reason, #expires_at = :expires_at{over}",
             same,
             now,
             before=before,
@@ -234,8 +264,8 @@ class Health:
             reason="failures",
         )
         if opened:
-            ok, failed = known.circuit.counts(now)
-            logger.error("circuit opened", deployment=name, seconds=seconds, answers=ok, failures=failed)
+            calls, failed = known.circuit.counts(now)
+            logger.error("circuit opened", deployment=name, seconds=seconds, calls=calls, failures=failed)
             count("CircuitOpened", deployment=name)
 
     def _close(self, name: str, now: float) -> None:
@@ -243,10 +273,11 @@ class Health:
         was_open = bool(self.circuit(name).openings)
         self._change(
             name,
-            "SET #slice = :slice, #ok = :one, #failed = :zero, #ok_before = :zero, #failed_before = :zero,"
-            " #expires_at = :expires_at REMOVE #openings, #due, #reason, #probe_until",
+            "SET #slice = :slice, #calls = :one, #failed = :zero, #calls_before = :zero, #failed_before = :zero,"
+            " #since = :since, #expires_at = :expires_at REMOVE #openings, #due, #reason, #probe_until",
             "attribute_exists(#id)",
             now,
+            since=now - SLICE_SECONDS,
             slice=slice_of(now),
             one=1,
             zero=0,
@@ -330,32 +361,31 @@ def _may_tell(known: _Known, now: float) -> bool:
     return now - known.told_at >= TELL_SECONDS * max(1.0, crowd)
 
 
-def _counted(circuit: Circuit, ok: int, failed: int, now: float, *, answers: bool) -> tuple[str, str, dict[str, Any]]:
+def _counted(known: _Known, now: float) -> tuple[str, str, dict[str, Any]]:
     """The change that adds to the counts, its condition, and its values."""
+    circuit = known.circuit
     here = max(slice_of(now), circuit.slice)
-    values: dict[str, Any] = {"ok": ok, "failed": failed, "one": 1, "slice": here, "seen": circuit.slice}
-    sets, removes = ["#expires_at = :expires_at"], []
-    if failed:
+    values: dict[str, Any] = {"calls": known.calls, "failed": known.failed, "one": 1, "slice": here, "seen": circuit.slice}
+    values |= {"due": now + QUIET_SECONDS}
+    sets, removes, adds = ["#expires_at = :expires_at"], "", ""
+    if known.failed:
         sets.append("#failed_at = :now")
-        if now - circuit.failed_at >= SUSPICION_SECONDS:
-            sets.append("#since = :now")
-    if answers:
-        removes.append("#due")
-    else:
+        sets += ["#since = :now"] if now - circuit.failed_at >= SUSPICION_SECONDS else []
+    if known.alive:
+        removes = " REMOVE #due"
+    elif known.failed:
         sets.append("#due = if_not_exists(#due, :due)")
-        values["due"] = now + QUIET_SECONDS
     if here == circuit.slice:
-        adds = " ADD #ok :ok, #failed :failed, #reports :one"
+        adds = " ADD #calls :calls, #failed :failed, #reports :one"
         same = "#slice = :slice"
     else:
-        adds = ""
-        sets += ["#slice = :slice", "#ok = :ok", "#failed = :failed", "#reports = :one"]
-        sets += ["#ok_before = :ok_before", "#failed_before = :failed_before", "#reports_before = :reports_before"]
-        follows = here == circuit.slice + 1
-        values |= {f"{name}_before": getattr(circuit, name) if follows else 0 for name in ("ok", "failed", "reports")}
         same = "#slice = :seen" if circuit.slice else "attribute_not_exists(#slice)"
-    change = f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(removes)}" if removes else "") + adds
-    return change, f"attribute_not_exists(#openings) AND {same}", values
+        for name, value in (("slice", "slice"), *((count, count) for count in COUNTS), ("reports", "one")):
+            sets.append(f"#{name} = :{value}")
+        for name in (*COUNTS, "reports"):
+            sets.append(f"#{name}_before = :{name}_before")
+            values[f"{name}_before"] = getattr(circuit, name) if here == circuit.slice + 1 else 0
+    return f"SET {', '.join(sets)}{removes}{adds}", f"attribute_not_exists(#openings) AND {same}", values
 
 
 def _id(name: str) -> str:

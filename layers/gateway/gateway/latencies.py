@@ -61,7 +61,8 @@ class Latency:
             weight = max(self.error / (1 + self.error), WEIGHT, aged)
         off = seconds - self.mean
         self.mean += weight * off
-        self.variance = (1 - weight) * (self.variance + weight * off * off)
+        known = max(1 / (self.seen + 1), WEIGHT)  # how much they vary does not age
+        self.variance += known * (off * off - self.variance)
         self.error = (1 - weight) ** 2 * self.error + weight**2
         self.seen, self.seen_at = self.seen + 1, now
 

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from gateway import pricing, retry
@@ -146,7 +146,7 @@ class Router:
     def _lone(self) -> tuple[_Entry, bool] | None:
         """The only one that there is, is asked whatever its circuit: after the time that it wants, if there is so much."""
         able = [entry for entry in self._entries if self._is_able(entry)]
-        if len(able) != 1 or able[0].tries:
+        if len(able) != 1 or able[0].tries or self._asked() == MAX_DEPLOYMENTS:
             return None
         self._wait_until(self.health.circuit(able[0].name).limited_until)
         return able[0], False
@@ -251,15 +251,16 @@ class Router:
         seconds = self._seconds(entry, is_probe=probe)
         at, started = self.deadline.now(), self.clock()
         entry.tries += 1
+        counted = self.health.calling(entry.name, at)
         self.taken.dropped = fitted.dropped
         outcome, reason = InternalError.code, None
         usage: Usage | None = Usage()
-        result = Result("unknown", at, probe)
+        result = Result("unknown", at, probe, counted)
         was_asked = True
         try:
             answer = fitted.ask(entry.step.endpoint, self.deadline.within(seconds, deployment.first_byte_timeout))
             outcome, usage = "ok", answer.usage
-            result = Result("ok", at, probe, self.clock() - started)
+            result = replace(result, kind="ok", seconds=self.clock() - started)
             self.taken.answer = answer
             return answer
         except GatewayError as error:
@@ -268,7 +269,7 @@ class Router:
             # What a provider says of a request may quote it; what we say of the provider does not.
             reason = error.message if isinstance(error, UpstreamError) else None
             if was_asked:
-                result = self._result(error, entry, at, probe, seconds)
+                result = self._judged(result, error, entry, seconds)
                 level = logger.error if isinstance(error, CredentialsRefused) else logger.warning
                 level("attempt failed", deployment=deployment.name, outcome=outcome, reason=reason)
             else:
@@ -283,7 +284,7 @@ class Router:
                 attempt = Attempt(deployment, outcome, milliseconds, reason, usage, paid, waited, probe)
                 self.taken.attempts.append(attempt)
 
-    def _result(self, error: GatewayError, entry: _Entry, at: float, probe: bool, seconds: float) -> Result:
+    def _judged(self, result: Result, error: GatewayError, entry: _Entry, seconds: float) -> Result:
         """What an error says of the deployment's health. One that finds fault with the request is as good as an answer."""
         kind = "failed"
         if not isinstance(error, UpstreamError):
@@ -291,10 +292,10 @@ class Router:
         elif isinstance(error, CredentialsRefused):
             kind = "refused"
         elif isinstance(error, RateLimited) and error.retry_after:
-            return Result("limited", at, probe, retry_after=error.retry_after)
+            kind = "limited"
         elif isinstance(error, UpstreamTimeout) and not self._was_fair(entry, seconds):
             kind = "unknown"
-        return Result(kind, at, probe)
+        return replace(result, kind=kind, retry_after=error.retry_after or 0.0)
 
     def _was_fair(self, entry: _Entry, seconds: float) -> bool:
         usual = self.health.seconds(entry.name)
@@ -325,6 +326,8 @@ class Router:
         """What the request ends in."""
         if self._last:
             return self._all_failed(self._last)
+        if self._fault:
+            return self._fault
         now = self.deadline.now()
         if blocked := self._blocked(now):
             return ServiceUnavailable(
@@ -332,7 +335,7 @@ class Router:
                 retry_after=min(until for _, until in blocked) - now,
             )
         refusals = [entry.refusal for entry in self._entries if entry.refusal]
-        return self._fault or (refusals[0] if refusals else nobody(self.question, self._left_out))
+        return refusals[0] if refusals else nobody(self.question, self._left_out)
 
     def _all_failed(self, last: UpstreamError) -> UpstreamError:
         """The last failure, with what all of them say about trying again."""

@@ -38,11 +38,18 @@ class State:
     Args:
         table: its name.
         client: gives the DynamoDB client.
+        within: makes a call that may take so many seconds; TimeIsUp if it takes longer.
     """
 
-    def __init__(self, table: str, client: "Callable[[], DynamoDBClient]" = dynamodb.client) -> None:
+    def __init__(
+        self,
+        table: str,
+        client: "Callable[[], DynamoDBClient]" = dynamodb.client,
+        within: Callable[[float, Callable[[], Any]], Any] = run_within,
+    ) -> None:
         self._table = table
         self._client = client
+        self._within = within
         self._paused_until = 0.0
 
     def read(self, ids: Sequence[str], now: float) -> Mapping[str, Item]:
@@ -92,11 +99,11 @@ class State:
         return True, dynamodb.from_item(answer["Attributes"])
 
     def _call(self, call: Callable[[], Any], now: float) -> Any:
-        if 0 <= self._paused_until - now < PAUSE_SECONDS:
+        if 0 < self._paused_until - now <= PAUSE_SECONDS:
             raise Blind
         try:
             with dynamodb.available("state"):
-                return run_within(CALL_SECONDS, call)
+                return self._within(CALL_SECONDS, call)
         except (ServiceUnavailable, TimeIsUp):
             self._paused_until = now + PAUSE_SECONDS
             count("StateUnavailable")
