@@ -131,6 +131,7 @@ class Fleet:
         if not fails and phase.first_answer is None:
             phase.first_answer = started - began
         takes = self.fails_in if fails else self.answers_in * self.chance.lognormvariate(0, 0.4)
+        takes = min(takes, PROBE_SECONDS) if probe else takes  # the router would not wait for longer
         counted = health.calling(NAME, started)
         result = Result("failed" if fails else "ok", started, probe, counted, None if fails else takes)
 

@@ -60,19 +60,20 @@ class Table:
         UpdateExpression: str,  # noqa: N803
         ConditionExpression: str,  # noqa: N803
         ExpressionAttributeNames: Mapping[str, str],  # noqa: N803
-        ExpressionAttributeValues: Item,  # noqa: N803
         ReturnValues: str,  # noqa: N803
         ReturnValuesOnConditionCheckFailure: str,  # noqa: N803
+        ExpressionAttributeValues: Item | None = None,  # noqa: N803
     ) -> dict[str, Any]:
         """As boto3's, with ALL_NEW and ALL_OLD."""
         if (ReturnValues, ReturnValuesOnConditionCheckFailure) != ("ALL_NEW", "ALL_OLD"):
             raise NotImplementedError("only ALL_NEW and ALL_OLD")
+        if ExpressionAttributeValues == {}:
+            raise _error("ValidationException", message="ExpressionAttributeValues must not be empty")
+        given = ExpressionAttributeValues or {}
         names = tuple(sorted(ExpressionAttributeNames.items()))
-        _refuse_unused(
-            f"{UpdateExpression} {ConditionExpression}", [*ExpressionAttributeNames, *ExpressionAttributeValues]
-        )
+        _refuse_unused(f"{UpdateExpression} {ConditionExpression}", [*ExpressionAttributeNames, *given])
         condition, changes = _condition(ConditionExpression, names), _changes(UpdateExpression, names)
-        values = {name: _deserialize(value) for name, value in ExpressionAttributeValues.items()}
+        values = {name: _deserialize(value) for name, value in given.items()}
         key = Key["id"]["S"]
         with self._lock:
             self.writes += 1

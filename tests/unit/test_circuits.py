@@ -91,7 +91,7 @@ def test_a_circuit_opens_by_a_failure_rate_that_is_surely_beyond_one_half(calls:
 
 
 @pytest.mark.parametrize(
-    ("calls", "failed", "opens"), [(14, 14, False), (15, 15, True), (30, 15, True), (31, 15, False)]
+    ("calls", "failed", "opens"), [(9, 9, False), (10, 10, True), (20, 10, True), (21, 10, False)]
 )
 def test_at_first_it_takes_more_failures_since_few_tell_of_their_calls(calls: int, failed: int, opens: bool) -> None:
     begun = Circuit(slice=HERE, calls=calls, failed=failed, since=NOW - 1, failed_at=NOW)
@@ -106,8 +106,8 @@ def test_an_open_circuit_is_not_opened_by_its_counts_again() -> None:
     ("circuit", "early"),
     [
         (Circuit(), True),
-        (Circuit(since=NOW - 1, failed_at=NOW, slice=HERE, failed=14), True),
-        (Circuit(since=NOW - 1, failed_at=NOW, slice=HERE, failed=15), False),
+        (Circuit(since=NOW - 1, failed_at=NOW, slice=HERE, failed=9), True),
+        (Circuit(since=NOW - 1, failed_at=NOW, slice=HERE, failed=10), False),
         (Circuit(since=NOW - 6, failed_at=NOW, slice=HERE, failed=1), False),
         (Circuit(since=NOW - 99, failed_at=NOW - circuits.SUSPICION_SECONDS), True),
     ],

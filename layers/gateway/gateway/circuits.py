@@ -22,7 +22,7 @@ SUSPICION_SECONDS = 30.0
 """After the last failure, for so long calls are counted."""
 QUIET_SECONDS = 5.0
 """After a failure, without a known answer since, only one request at a time asks it."""
-EARLY_FAILURES, FAILURES = 15, 4
+EARLY_FAILURES, FAILURES = 10, 4
 """It takes to open: at first, when only those who saw a failure tell of it; and once all who ask it count their calls."""
 RATE = 0.5
 Z = 1.96

@@ -365,7 +365,13 @@ def _counted(known: _Known, now: float) -> tuple[str, str, dict[str, Any]]:
     """The change that adds to the counts, its condition, and its values."""
     circuit = known.circuit
     here = max(slice_of(now), circuit.slice)
-    values: dict[str, Any] = {"calls": known.calls, "failed": known.failed, "one": 1, "slice": here, "seen": circuit.slice}
+    values: dict[str, Any] = {
+        "calls": known.calls,
+        "failed": known.failed,
+        "one": 1,
+        "slice": here,
+        "seen": circuit.slice,
+    }
     values |= {"due": now + QUIET_SECONDS}
     sets, removes, adds = ["#expires_at = :expires_at"], "", ""
     if known.failed:

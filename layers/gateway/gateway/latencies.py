@@ -15,8 +15,8 @@ TRUST = 3
 """As many answers is the fleet's figure worth."""
 NEWS = 0.25
 """Differences below this share are none."""
-LEAST_SEEN = 5
-SIGMAS = 3.0
+LEAST_SEEN = 8
+SIGMAS = 4.0
 
 
 @dataclass

@@ -79,6 +79,8 @@ class State:
         names = {f"#{name}": name for name in NAME.findall(f"{expression} {condition}")}
         known = {"now": now, "expires_at": int(now) + KEPT_SECONDS} | values
         used = {name: value for name, value in known.items() if re.search(rf":{name}\b", f"{expression} {condition}")}
+        typed = dynamodb.to_item({f":{name}": _number(value) for name, value in used.items()})
+        given: Any = {"ExpressionAttributeValues": typed} if typed else {}  # DynamoDB refuses an empty one
         try:
             answer = self._call(
                 lambda: self._client().update_item(
@@ -87,7 +89,7 @@ class State:
                     UpdateExpression=expression,
                     ConditionExpression=condition,
                     ExpressionAttributeNames=names,
-                    ExpressionAttributeValues=dynamodb.to_item({f":{n}": _number(v) for n, v in used.items()}),
+                    **given,
                     ReturnValues="ALL_NEW",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 ),
