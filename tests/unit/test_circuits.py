@@ -90,9 +90,7 @@ def test_a_circuit_opens_by_a_failure_rate_that_is_surely_beyond_one_half(calls:
     assert known.should_open(NOW) is opens
 
 
-@pytest.mark.parametrize(
-    ("calls", "failed", "opens"), [(9, 9, False), (10, 10, True), (20, 10, True), (21, 10, False)]
-)
+@pytest.mark.parametrize(("calls", "failed", "opens"), [(9, 9, False), (10, 10, True), (20, 10, True), (21, 10, False)])
 def test_at_first_it_takes_more_failures_since_few_tell_of_their_calls(calls: int, failed: int, opens: bool) -> None:
     begun = Circuit(slice=HERE, calls=calls, failed=failed, since=NOW - 1, failed_at=NOW)
     assert begun.should_open(NOW) is opens

@@ -52,3 +52,17 @@ def test_does_not_begin_a_call_when_the_time_is_up() -> None:
     called: list[int] = []
     caught_from(lambda: Deadline(100.0, clock=lambda: 100.0).wait_for(lambda: called.append(1)), UpstreamTimeout)
     assert called == []
+
+
+def test_the_deadline_of_a_part_is_never_later_than_that_of_the_whole() -> None:
+    whole = Deadline(100.0, clock=lambda: 90.0)
+    assert [whole.within(seconds).at for seconds in (3.0, 10.0, 60.0)] == [93.0, 100.0, 100.0]
+
+
+def test_silence_is_borne_for_as_long_as_there_is_time_or_for_as_long_as_is_said() -> None:
+    whole = Deadline(100.0, clock=lambda: 90.0)
+    assert whole.silence() == 10
+    assert whole.within(5.0).silence() == 5
+    assert whole.within(5.0, 2.0).silence() == 2
+    assert whole.within(1.0, 2.0).silence() == 1
+    caught_from(Deadline(80.0, clock=lambda: 90.0, silence=1.0).silence, UpstreamTimeout)
