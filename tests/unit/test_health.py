@@ -335,3 +335,24 @@ def test_items_that_the_table_did_not_tell_of_stay_as_they_were_known(fleet: Ins
     fleet.table.batch_get_item = lambda **_: unsaid  # type: ignore[method-assign]
     fleet.after(FRESH_SECONDS)
     assert fleet.see(0) == "open"
+
+
+@pytest.mark.parametrize("item", [{"due": "soon"}, {"openings": []}, {"latency": 1}, {"latency": "x", "latency_at": 1}])
+def test_an_item_that_somebody_else_has_written_harms_no_request(fleet: Instances, item: dict[str, Any]) -> None:
+    fleet.table.items[f"deployment#{D}"] = {"id": f"deployment#{D}"} | item
+    assert fleet.see(0) == "closed"
+
+
+def test_an_old_probe_s_answer_does_not_close_what_has_been_opened_since(fleet: Instances) -> None:
+    fleet.call(0, "failed")
+    fleet.after(circuits.QUIET_SECONDS)
+    fleet[0].refresh([D], fleet.now)
+    assert fleet[0].elect(D, fleet.now, fleet.now + 20)
+    started = fleet.now
+    for number in range(12):
+        fleet[1].report(D, Result("failed", started), fleet.now + number / 10)
+    assert fleet.item["openings"] == 1
+    fleet.after(1.5)
+    fleet[0].report(D, Result("ok", started, probe=True), fleet.now)
+    assert fleet.item["openings"] == 1
+    assert "probe_until" not in fleet.item

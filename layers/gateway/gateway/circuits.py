@@ -87,6 +87,10 @@ class Circuit:
         """Whether it may be asked by an elected prober, and by nobody else."""
         return self.due is not None and self.due <= now and not self.is_limited(now)
 
+    def is_open(self, now: float) -> bool:
+        """Whether it has been opened, and no probe is due yet."""
+        return self.openings > 0 and self.due is not None and self.due > now
+
     def is_limited(self, now: float) -> bool:
         """Whether it has said that it takes no requests now."""
         return self.limited_until > now

@@ -10,25 +10,13 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
 
-from gateway.circuits import (
-    AHEAD_SECONDS,
-    FAILURES,
-    MAX_LIMIT_SECONDS,
-    QUIET_SECONDS,
-    REFUSED_SECONDS,
-    SLICE_SECONDS,
-    SUSPICION_SECONDS,
-    Circuit,
-    reset_seconds,
-    slice_of,
-)
+from gateway import circuit_changes as changes
+from gateway.circuits import FAILURES, MAX_LIMIT_SECONDS, Circuit
 from gateway.latencies import Latency
 from gateway.observability import count, logger
 from gateway.settings import settings
-from gateway.state import CALL_SECONDS, Blind, Item, State
+from gateway.state import CALL_SECONDS, Blind, Change, Item, State
 
 FRESH_SECONDS = 4.0
 """For so long an instance goes on with what it has read."""
@@ -38,7 +26,6 @@ MANY_REPORTS = 100
 """Of one slice: beyond that, instances tell less often."""
 MAX_READ = 50
 TRIES = 3
-COUNTS = ("calls", "failed")
 NEWS_SECONDS = 10.0
 """An instance tells of a deployment's latency at most so often."""
 
@@ -149,19 +136,10 @@ class Health:
         Returns:
             Whether this request is the prober. If not, the circuit is known anew: it may have been closed.
         """
-        free = "(attribute_not_exists(#probe_until) OR #probe_until <= :now)"
-        when = "#due <= :now"
-        if ahead:
-            when = "(attribute_not_exists(#probed_at) OR #probed_at <= :recently)"
-        change = "SET #probe_until = :until, #probed_at = :now, #expires_at = :expires_at"
         try:
-            elected, item = self._state.update(
-                _id(name), change, f"{free} AND {when}", now, until=until, recently=now - AHEAD_SECONDS
-            )
+            return self._change(name, changes.elected(now, until, ahead=ahead), now)
         except Blind:
             return True
-        self._learn(name, item, now)
-        return elected
 
     # Calls.
 
@@ -196,7 +174,7 @@ class Health:
             elif result.kind == "failed":
                 self._failed(name, known, result, now)
             if result.probe and result.kind in ("unknown", "limited", "refused"):
-                self._change(name, "REMOVE #probe_until", "attribute_exists(#id)", now)
+                self._change(name, changes.released(), now)
         except Blind:
             logger.warning("circuit not told", deployment=name, outcome=result.kind)
 
@@ -209,7 +187,7 @@ class Health:
     def _answered(self, name: str, known: _Known, result: Result, now: float) -> None:
         circuit = known.circuit
         if result.probe or (circuit.openings and _is_trial(circuit, result)):
-            self._close(name, now)
+            self._close(name, known, now, probed=result.probe)
         elif circuit.is_suspected(now) and not circuit.openings:
             known.run, known.alive = 0, True
             is_news = circuit.due is not None or now - known.read_at > TELL_SECONDS
@@ -223,66 +201,39 @@ class Health:
     def _failed(self, name: str, known: _Known, result: Result, now: float) -> None:
         circuit = known.circuit
         if result.probe or (circuit.openings and _is_trial(circuit, result)):
-            self._open(name, known, now, result.probe)
+            self._open(name, known, now, probed=result.probe)
         elif not circuit.openings:
             known.failed, known.run, known.alive = known.failed + 1, known.run + 1, False
             known.calls += not result.counted
             if circuit.is_early(now) or known.run >= FAILURES or not known.calls or _may_tell(known, now):
                 self._tell(name, known, now)
                 if known.circuit.should_open(now):
-                    self._open(name, known, now, probe=False)
+                    self._open(name, known, now, probed=False)
 
     def _tell(self, name: str, known: _Known, now: float) -> None:
         """Add what was counted here to the fleet's counts."""
         for _ in range(TRIES):
-            change, condition, values = _counted(known, now)
-            if self._change(name, change, condition, now, **values) or known.circuit.openings:
+            change = changes.counted(known.circuit, known.calls, known.failed, now, alive=known.alive)
+            if self._change(name, change, now) or known.circuit.openings:
                 break  # else a new slice was begun meanwhile
         known.calls, known.failed, known.run, known.told_at = 0, 0, 0, now
 
-    def _open(self, name: str, known: _Known, now: float, probe: bool) -> None:
-        """Open the circuit, or open it again. Of several who would, one does; no deadline moves earlier.
-
-        Args:
-            probe: whether a probe has shown it, which is then over; one of somebody else's goes on.
-        """
-        before = known.circuit.openings
-        over = " REMOVE #probe_until" if probe else ""
-        if before and known.circuit.due is not None and known.circuit.due > now:  # a probe before its time
-            self._change(name, "REMOVE #probe_until", "attribute_exists(#id)", now)
+    def _open(self, name: str, known: _Known, now: float, *, probed: bool) -> None:
+        """Open the circuit, or open it again; a probe before its time leaves it as it is."""
+        if known.circuit.is_open(now):
+            self._change(name, changes.released(), now)
             return
-        seconds = reset_seconds(before + 1)
-        same = "#openings = :before" if before else "attribute_not_exists(#openings)"
-        opened = self._change(
-            name,
-            f"SET #openings = :openings, #due = :due, #reason = :reason, #expires_at = :expires_at{over}",
-            same,
-            now,
-            before=before,
-            openings=before + 1,
-            due=now + seconds,
-            reason="failures",
-        )
-        if opened:
-            calls, failed = known.circuit.counts(now)
-            logger.error("circuit opened", deployment=name, seconds=seconds, calls=calls, failures=failed)
+        calls, failed = known.circuit.counts(now)
+        if self._change(name, changes.opened(known.circuit, now, probed=probed), now):
+            logger.error("circuit opened", deployment=name, reason="failures", calls=calls, failures=failed)
             count("CircuitOpened", deployment=name)
 
-    def _close(self, name: str, now: float) -> None:
-        """The deployment works: forget what was wrong, but for that something was, so that the fleet goes on counting."""
-        was_open = bool(self.circuit(name).openings)
-        self._change(
-            name,
-            "SET #slice = :slice, #calls = :one, #failed = :zero, #calls_before = :zero, #failed_before = :zero,"
-            " #since = :since, #expires_at = :expires_at REMOVE #openings, #due, #reason, #probe_until",
-            "attribute_exists(#id)",
-            now,
-            since=now - SLICE_SECONDS,
-            slice=slice_of(now),
-            one=1,
-            zero=0,
-        )
-        if was_open:
+    def _close(self, name: str, known: _Known, now: float, *, probed: bool) -> None:
+        was_open = known.circuit.openings > 0
+        if not self._change(name, changes.closed(known.circuit, now), now):
+            if probed:
+                self._change(name, changes.released(), now)
+        elif was_open:
             logger.warning("circuit closed", deployment=name)
             count("CircuitClosed", deployment=name)
 
@@ -290,44 +241,16 @@ class Health:
         """Leave it alone for as long as it says; told again only if that is notably later than what is known."""
         seconds = min(result.retry_after, MAX_LIMIT_SECONDS)
         if now + seconds > known.circuit.limited_until + max(1.0, seconds / 4):
-            self._change(
-                name,
-                "SET #limited_until = :until, #expires_at = :expires_at",
-                "attribute_not_exists(#limited_until) OR #limited_until < :until",
-                now,
-                until=now + seconds,
-            )
+            self._change(name, changes.limited(now + seconds), now)
 
     def _refuse(self, name: str, known: _Known, now: float) -> None:
-        """Its credentials fail: they fail for all, so it is left at once."""
-        if known.circuit.openings and known.circuit.due is not None and known.circuit.due > now:
-            return
-        opened = self._change(
-            name,
-            "SET #openings = :one, #due = :due, #reason = :reason, #expires_at = :expires_at REMOVE #probe_until",
-            "attribute_not_exists(#openings) OR #due <= :now",
-            now,
-            one=1,
-            due=now + REFUSED_SECONDS,
-            reason="credentials refused",
-        )
-        if opened:
-            logger.error("circuit opened", deployment=name, seconds=REFUSED_SECONDS, reason="credentials refused")
+        if not known.circuit.is_open(now) and self._change(name, changes.refused(now), now):
+            logger.error("circuit opened", deployment=name, reason="credentials refused")
             count("CircuitOpened", deployment=name)
 
     def _tell_latency(self, name: str, known: _Known, now: float) -> None:
-        """Of several who would tell, one does; the others take its figure over."""
-        latency = known.latency
         known.latency_told_at = now
-        same = "attribute_not_exists(#latency_at)" if latency.shared_at is None else "#latency_at = :seen"
-        self._change(
-            name,
-            "SET #latency = :seconds, #latency_at = :now, #expires_at = :expires_at",
-            same,
-            now,
-            seconds=latency.mean,
-            seen=latency.shared_at,
-        )
+        self._change(name, changes.timed(known.latency.mean, known.latency.shared_at), now)
 
     # What both share.
 
@@ -339,16 +262,20 @@ class Health:
         came_due = known.circuit.is_half_open(now) and not known.circuit.is_half_open(known.read_at)
         return came_due or not 0 <= now - known.read_at < FRESH_SECONDS
 
-    def _change(self, name: str, change: str, condition: str, now: float, **values: Any) -> bool:
-        changed, item = self._state.update(_id(name), change, condition, now, **values)
+    def _change(self, name: str, change: Change, now: float) -> bool:
+        changed, item = self._state.update(_id(name), change, now)
         self._learn(name, item, now)
         return changed
 
     def _learn(self, name: str, item: Item, now: float) -> None:
         known = self._known(name)
-        known.circuit, known.read_at = Circuit.from_item(item), now
-        if isinstance(seconds := item.get("latency"), Decimal):
-            known.latency.adopt(float(seconds), float(item["latency_at"]))
+        known.read_at = now
+        try:
+            known.circuit = Circuit.from_item(item)
+            if item.get("latency") is not None:
+                known.latency.adopt(float(item["latency"]), float(item["latency_at"]))
+        except (KeyError, ValueError, TypeError, ArithmeticError):  # somebody else has written it
+            logger.error("state item unreadable", deployment=name)
 
 
 def _is_trial(circuit: Circuit, result: Result) -> bool:
@@ -359,39 +286,6 @@ def _is_trial(circuit: Circuit, result: Result) -> bool:
 def _may_tell(known: _Known, now: float) -> bool:
     crowd = max(known.circuit.reports, known.circuit.reports_before) / MANY_REPORTS
     return now - known.told_at >= TELL_SECONDS * max(1.0, crowd)
-
-
-def _counted(known: _Known, now: float) -> tuple[str, str, dict[str, Any]]:
-    """The change that adds to the counts, its condition, and its values."""
-    circuit = known.circuit
-    here = max(slice_of(now), circuit.slice)
-    values: dict[str, Any] = {
-        "calls": known.calls,
-        "failed": known.failed,
-        "one": 1,
-        "slice": here,
-        "seen": circuit.slice,
-    }
-    values |= {"due": now + QUIET_SECONDS}
-    sets, removes, adds = ["#expires_at = :expires_at"], "", ""
-    if known.failed:
-        sets.append("#failed_at = :now")
-        sets += ["#since = :now"] if now - circuit.failed_at >= SUSPICION_SECONDS else []
-    if known.alive:
-        removes = " REMOVE #due"
-    elif known.failed:
-        sets.append("#due = if_not_exists(#due, :due)")
-    if here == circuit.slice:
-        adds = " ADD #calls :calls, #failed :failed, #reports :one"
-        same = "#slice = :slice"
-    else:
-        same = "#slice = :seen" if circuit.slice else "attribute_not_exists(#slice)"
-        for name, value in (("slice", "slice"), *((count, count) for count in COUNTS), ("reports", "one")):
-            sets.append(f"#{name} = :{value}")
-        for name in (*COUNTS, "reports"):
-            sets.append(f"#{name}_before = :{name}_before")
-            values[f"{name}_before"] = getattr(circuit, name) if here == circuit.slice + 1 else 0
-    return f"SET {', '.join(sets)}{removes}{adds}", f"attribute_not_exists(#openings) AND {same}", values
 
 
 def _id(name: str) -> str:

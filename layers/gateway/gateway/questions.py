@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from gateway import legacy
@@ -88,15 +89,19 @@ class Chat:
 
     def expected(self, deployment: Deployment) -> Usage:
         """Tokens that the deployment is expected to charge for: a quarter of the input's bytes, and the output's cap."""
+        cap = self.request.output_cap or ASSUMED_OUTPUT_TOKENS
+        output = min(cap, deployment.max_output_tokens or cap) * (self.request.n or 1)
+        return Usage(input_tokens=self._input_tokens, output_tokens=output)
+
+    @cached_property
+    def _input_tokens(self) -> int:
         wire = self.request.wire()
         size, images = 0, 0
         for value in _strings([wire["messages"], wire.get("tools") or []]):
             is_data = value.startswith("data:")
             images += is_data
             size += 0 if is_data else len(value.encode("utf-8", "replace"))
-        cap = self.request.output_cap or ASSUMED_OUTPUT_TOKENS
-        output = min(cap, deployment.max_output_tokens or cap) * (self.request.n or 1)
-        return Usage(input_tokens=math.ceil(size / BYTES_A_TOKEN) + images * IMAGE_TOKENS, output_tokens=output)
+        return math.ceil(size / BYTES_A_TOKEN) + images * IMAGE_TOKENS
 
     def _needs(self) -> Mapping[str, str]:
         """Capabilities that the request needs, each with the field that needs it."""

@@ -3,36 +3,29 @@
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import dataclass, field
 
-from gateway import pricing, retry
-from gateway.attempts import Attempt, Route
+from gateway import retry
+from gateway.attempts import Route
+from gateway.calls import Call
 from gateway.candidates import LeftOut, Plan, Replan, Step, nobody
 from gateway.circuits import AHEAD_SECONDS
 from gateway.deadline import Deadline
 from gateway.errors import (
     ContentFiltered,
     ContextLengthExceeded,
-    CredentialsRefused,
     GatewayError,
     Inexpressible,
     InternalError,
     InvalidRequest,
-    RateLimited,
     ServiceUnavailable,
     UpstreamError,
-    UpstreamTimeout,
 )
-from gateway.health import Health, Result
-from gateway.observability import logger
+from gateway.health import Health
 from gateway.providers.base import Answer
 from gateway.questions import Fitted, Question
 from gateway.registry import MAX_DEPLOYMENTS, Model
-from gateway.usage import Usage
 
-FAIR_SECONDS = 5.0
-"""Who had less time than that, and less than usual, is not held to have failed by not answering in it."""
 LEAST_SECONDS = 0.2
 """With less time than that left, nobody is asked again."""
 PROBE_MARGIN = 1.0
@@ -44,14 +37,13 @@ class _Entry:
 
     Attributes:
         fitted: the request as it can be asked it, once somebody looked; refusal: why it cannot.
-        tries: how often it was asked; error: what the last time ended in.
+        error: what asking it the last time ended in.
         ready_at: when it may be asked again; told_at: when it said that it may, None if it said nothing.
     """
 
     step: Step
     fitted: Fitted | None = None
     refusal: Inexpressible | None = None
-    tries: int = 0
     error: UpstreamError | None = None
     ready_at: float = 0.0
     told_at: float | None = None
@@ -131,7 +123,7 @@ class Router:
 
     def _untried(self) -> tuple[_Entry, bool] | None:
         for entry in self._entries:
-            if entry.tries or not self._is_able(entry) or self._asked() == MAX_DEPLOYMENTS:
+            if self._tried(entry) or not self._is_able(entry) or self._asked() == MAX_DEPLOYMENTS:
                 continue
             now, circuit = self.deadline.now(), self.health.circuit(entry.name)
             if circuit.blocked_until(now) is None and not circuit.is_half_open(now):
@@ -146,7 +138,7 @@ class Router:
     def _lone(self) -> tuple[_Entry, bool] | None:
         """The only one that there is, is asked whatever its circuit: after the time that it wants, if there is so much."""
         able = [entry for entry in self._entries if self._is_able(entry)]
-        if len(able) != 1 or able[0].tries or self._asked() == MAX_DEPLOYMENTS:
+        if len(able) != 1 or self._tried(able[0]) or self._asked() == MAX_DEPLOYMENTS:
             return None
         self._wait_until(self.health.circuit(able[0].name).limited_until)
         return able[0], False
@@ -161,16 +153,21 @@ class Router:
             circuit = self.health.circuit(entry.name)
             if not self._is_able(entry) or (entry.error and not entry.error.retryable):
                 continue
-            if not entry.tries and circuit.is_limited(now) and not circuit.openings and self._asked() < MAX_DEPLOYMENTS:
+            if (
+                not self._tried(entry)
+                and circuit.is_limited(now)
+                and not circuit.openings
+                and self._asked() < MAX_DEPLOYMENTS
+            ):
                 times.append((circuit.limited_until, entry))
-            elif entry.tries and (circuit.state(entry.ready_at) == "closed" or self._is_lone(entry)):
+            elif self._tried(entry) and (circuit.state(entry.ready_at) == "closed" or self._is_lone(entry)):
                 times.append((max(entry.ready_at, now), entry))
         if not times:
             return None
         at, entry = min(times, key=lambda found: found[0])
         if not self._wait_until(at):
             return None
-        self._retries += entry.tries > 0
+        self._retries += self._tried(entry)
         return entry, False
 
     def _ahead(self) -> tuple[_Entry, bool] | None:
@@ -187,11 +184,14 @@ class Router:
 
     def _blocked(self, now: float) -> list[tuple[_Entry, float]]:
         """Who has not been asked because of its circuit, and until when that holds."""
-        able = [entry for entry in self._entries if not entry.tries and self._is_able(entry)]
+        able = [entry for entry in self._entries if not self._tried(entry) and self._is_able(entry)]
         return [(entry, self.health.circuit(entry.name).blocked_until(now) or now) for entry in able]
 
     def _asked(self) -> int:
         return len({attempt.deployment.name for attempt in self.taken.attempts})
+
+    def _tried(self, entry: _Entry) -> bool:
+        return any(attempt.deployment.name == entry.name for attempt in self.taken.attempts)
 
     def _is_lone(self, entry: _Entry) -> bool:
         return all(other is entry or not self._is_able(other) for other in self._entries)
@@ -239,71 +239,17 @@ class Router:
             other
             for other in self._entries
             if other is not entry
-            and not other.tries
+            and not self._tried(other)
             and other.refusal is None
             and self.health.circuit(other.name).state(now) == "closed"
         ]
 
     def _ask(self, entry: _Entry, probe: bool) -> Answer:
-        fitted, deployment = entry.fitted, entry.step.candidate.deployment
-        if fitted is None:
+        if entry.fitted is None:
             raise InternalError("asked before it was fitted")
-        seconds = self._seconds(entry, is_probe=probe)
-        at, started = self.deadline.now(), self.clock()
-        entry.tries += 1
-        counted = self.health.calling(entry.name, at)
-        self.taken.dropped = fitted.dropped
-        outcome, reason = InternalError.code, None
-        usage: Usage | None = Usage()
-        result = Result("unknown", at, probe, counted)
-        was_asked = True
-        try:
-            answer = fitted.ask(entry.step.endpoint, self.deadline.within(seconds, deployment.first_byte_timeout))
-            outcome, usage = "ok", answer.usage
-            result = replace(result, kind="ok", seconds=self.clock() - started)
-            self.taken.answer = answer
-            return answer
-        except GatewayError as error:
-            outcome, usage = error.outcome, error.billed
-            was_asked = isinstance(error, UpstreamError) or error.from_provider
-            # What a provider says of a request may quote it; what we say of the provider does not.
-            reason = error.message if isinstance(error, UpstreamError) else None
-            if was_asked:
-                result = self._judged(result, error, entry, seconds)
-                level = logger.error if isinstance(error, CredentialsRefused) else logger.warning
-                level("attempt failed", deployment=deployment.name, outcome=outcome, reason=reason)
-            else:
-                entry.tries -= 1
-            raise
-        finally:
-            milliseconds = round((self.clock() - started) * 1000)
-            self.health.report(entry.name, result, self.deadline.now())
-            if was_asked:
-                paid = Decimal(0) if usage is None else pricing.cost(usage, deployment.price, at)
-                waited, self._waited = round(self._waited * 1000), 0.0
-                attempt = Attempt(deployment, outcome, milliseconds, reason, usage, paid, waited, probe)
-                self.taken.attempts.append(attempt)
-
-    def _judged(self, result: Result, error: GatewayError, entry: _Entry, seconds: float) -> Result:
-        """What an error says of the deployment's health. One that finds fault with the request is as good as an answer."""
-        kind = "failed"
-        if not isinstance(error, UpstreamError):
-            kind = "ok"
-        elif isinstance(error, CredentialsRefused):
-            kind = "refused"
-        elif isinstance(error, RateLimited) and error.retry_after:
-            kind = "limited"
-        elif isinstance(error, UpstreamTimeout) and not self._was_fair(entry, seconds):
-            kind = "unknown"
-        return replace(result, kind=kind, retry_after=error.retry_after or 0.0)
-
-    def _was_fair(self, entry: _Entry, seconds: float) -> bool:
-        usual = self.health.seconds(entry.name)
-        return (
-            seconds >= FAIR_SECONDS
-            or seconds == entry.step.candidate.deployment.timeout
-            or (usual is not None and seconds >= retry.PATIENCE * usual)
-        )
+        seconds, (waited, self._waited) = self._seconds(entry, is_probe=probe), (self._waited, 0.0)
+        call = Call(entry.step, entry.fitted, seconds, probe, waited)
+        return call.make(self.health, self.deadline, self.taken, self.clock)
 
     # When it does not work out.
 

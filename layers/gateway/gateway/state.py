@@ -6,6 +6,7 @@ while.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,23 @@ CALL_SECONDS = 0.5
 PAUSE_SECONDS = 5.0
 """For so long a table that did not answer is not asked again."""
 KEPT_SECONDS = 86_400
-NAME = re.compile(r"#(\w+)")
+NAME, VALUE = re.compile(r"#(\w+)"), re.compile(r":(\w+)")
 
 Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of an item, and the condition under which it is made.
+
+    Attributes:
+        expression, condition: DynamoDB's, attributes written as #name and values as :name.
+        values: what they may name, beside `now` and `expires_at`, which are there; what they do not is left out.
+    """
+
+    expression: str
+    condition: str
+    values: Mapping[str, Any]
 
 
 class Blind(Exception):
@@ -65,20 +80,18 @@ class State:
         found = {item["id"]: item for item in map(dynamodb.from_item, answer["Responses"].get(self._table, []))}
         return {key: found.get(key, {}) for key in ids if dynamodb.to_item({"id": key}) not in unsaid}
 
-    def update(self, key: str, expression: str, condition: str, now: float, **values: Any) -> tuple[bool, Item]:
-        """Change an item if a condition holds.
+    def update(self, key: str, change: Change, now: float) -> tuple[bool, Item]:
+        """Change an item if the condition holds.
 
-        Args:
-            expression, condition: DynamoDB's, attributes written as #name and values as :name.
-            values: what they name; `now` is there. None is left out.
         Returns:
             Whether it held, and the item: after the change, or as it stands.
         Raises:
             Blind: the table does not answer.
         """
-        names = {f"#{name}": name for name in NAME.findall(f"{expression} {condition}")}
-        known = {"now": now, "expires_at": int(now) + KEPT_SECONDS} | values
-        used = {name: value for name, value in known.items() if re.search(rf":{name}\b", f"{expression} {condition}")}
+        text = f"{change.expression} {change.condition}"
+        names = {f"#{name}": name for name in NAME.findall(text)}
+        known = {"now": now, "expires_at": int(now) + KEPT_SECONDS, **change.values}
+        used = {name: known[name] for name in VALUE.findall(text)}
         typed = dynamodb.to_item({f":{name}": _number(value) for name, value in used.items()})
         given: Any = {"ExpressionAttributeValues": typed} if typed else {}  # DynamoDB refuses an empty one
         try:
@@ -86,8 +99,8 @@ class State:
                 lambda: self._client().update_item(
                     TableName=self._table,
                     Key=dynamodb.to_item({"id": key}),
-                    UpdateExpression=expression,
-                    ConditionExpression=condition,
+                    UpdateExpression=change.expression,
+                    ConditionExpression=change.condition,
                     ExpressionAttributeNames=names,
                     **given,
                     ReturnValues="ALL_NEW",
