@@ -17,7 +17,7 @@ HELP = """\
 Simulates fleets of instances that share circuit breakers, by the gateway's own code, on a clock and a table of their own.
 
 For each size and rate: a healthy minute, then the deployment dies, comes back after two minutes, and fails 30 % of its calls
-for three. Rates are requests a second of the whole fleet; at most 60,000 requests a phase are simulated.
+for three. Rates are requests a second of the whole fleet; but for the last phase, at most 60,000 requests a phase are simulated.
 
   left s / failures   until the table says that the deployment is not to be asked, since the first failed call, and the failed
                       calls until then (target: within 10 s and 20 failures)
@@ -93,7 +93,7 @@ def simulated(instances: int, rate: float, seed: int, answers_in: float = 0.3, f
     healthy = fleet.run(60, 0.0, least=100, most=MOST)
     dead = fleet.run(120, 1.0, least=10, most=MOST)
     back = fleet.run(60, 0.0, least=10, most=MOST)
-    flaky = fleet.run(180, FLAKY, least=500, most=MOST)
+    flaky = fleet.run(180, FLAKY, least=500)
     return Outcome(instances, rate, healthy, dead, back, flaky)
 
 

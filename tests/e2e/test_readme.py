@@ -1,5 +1,6 @@
 """What the README shows is run as it stands there, each client in an environment of its own."""
 
+import json
 import os
 import re
 import shutil
@@ -50,6 +51,15 @@ def test_the_curl_request_is_answered_as_shown(gateway: Gateway, folder: Path) -
     shown = block("json", "chatcmpl-…")
     changing = r'"chatcmpl-[^"]+"|"created":\d+'
     assert re.sub(changing, "", output) == re.sub(changing, "", shown.strip())
+
+
+def test_how_a_request_would_be_routed_is_told(gateway: Gateway, folder: Path) -> None:
+    assignments = "\n".join(line for line in block("sh", "base_url=").splitlines() if re.match(r"\w+=", line))
+    output = run(["sh", "-euc", f"{assignments}\n{block('sh', '/route')}"], folder, gateway)
+    assert [(one["deployment"], one["position"]) for one in json.loads(output)["candidates"]] == [
+        ("openai/gpt-4o", 1),
+        ("azure/gpt-4o", None),
+    ]
 
 
 def test_openais_python_package_runs(gateway: Gateway, folder: Path) -> None:
