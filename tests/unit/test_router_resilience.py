@@ -156,6 +156,13 @@ def test_a_timeout_in_a_fair_time_is_a_failure(script: Script, fields: dict[str,
     assert script.table.items["deployment#open/a"]["failed"] == 1
 
 
+def test_nobody_is_waited_for_who_could_not_answer_in_the_time_that_is_left(script: Script) -> None:
+    script.health.report("open/a", Result("ok", script.clock.now, seconds=6.0), script.clock.now)
+    script.outcomes = {"a": limited(20)}
+    error = caught_from(lambda: script.go(deployments("a"), seconds=25), RateLimited)
+    assert (script.called, error.retry_after) == (["a"], 20)
+
+
 # Circuits.
 
 
@@ -332,6 +339,14 @@ def test_a_fault_is_told_itself_if_no_fallback_may_be_used(script: Script) -> No
     script.outcomes = {"a": ContextLengthExceeded("Too long.")}
     key = ApiKey("k", frozenset(), models=frozenset({"m"}))
     error = caught_from(lambda: go(script, key=key, context_length_fallbacks=("f",)), ContextLengthExceeded)
+    assert error.message == "Too long."
+
+
+def test_a_fault_is_told_rather_than_an_earlier_failure_of_somebody_else(script: Script) -> None:
+    script.outcomes = {"a": FAILED, "b": ContextLengthExceeded("Too long.")}
+    models = {"f": Model("f", tuple(deployments("f1", provider=CLOSED)))}
+    models["m"] = Model("m", tuple(deployments("a", "b")), context_length_fallbacks=("f",))
+    error = caught_from(lambda: script.go(deployments("a", "b"), models=models, top_k=1), ContextLengthExceeded)
     assert error.message == "Too long."
 
 

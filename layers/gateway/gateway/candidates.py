@@ -148,7 +148,7 @@ def refused(
 
 
 def admissible(registry: Registry, question: Question, key: ApiKey, now: float) -> list[Deployment]:
-    """The deployments of a model and its fallbacks that a key may use.
+    """All deployments that a request may come to, by whatever fallbacks, and that its key may use.
 
     Raises:
         ModelNotFound: there is no such model.
@@ -158,7 +158,7 @@ def admissible(registry: Registry, question: Question, key: ApiKey, now: float) 
     if not key.may_use(asked.id):
         raise ModelNotAllowed(f"This API key may not use the model '{asked.id[:200]}'.", param="model")
     allowed, refusals = list[Deployment](), list[ModelNotAllowed]()
-    for model in registry.with_fallbacks(asked.id):
+    for model in registry.reachable(asked.id):
         for deployment in model.deployments:
             if refusal := refused(question, key, model, deployment, now):
                 refusals.append(refusal)

@@ -14,6 +14,9 @@ from gateway.registry import MAX_DEPLOYMENTS
 from gateway.registry_source import registry
 from gateway.strategies import Candidate
 
+Told = dict[str, Any]
+"""What is told of one candidate."""
+
 
 def explain(key: ApiKey, question: Question, strategy: str | None) -> dict[str, Any]:
     """The deployments of a request in the order in which they would be asked, and those that would not be.
@@ -36,22 +39,30 @@ def explain(key: ApiKey, question: Question, strategy: str | None) -> dict[str, 
     }
 
 
-def _explained(plan: Plan, question: Question, health: Health, now: float) -> list[dict[str, Any]]:
+def _explained(plan: Plan, question: Question, health: Health, now: float) -> list[Told]:
     """First those that would be asked, in their order; then those that a circuit keeps back; then those that cannot serve."""
-    asked, kept_back, unable = list[dict[str, Any]](), list[dict[str, Any]](), list[dict[str, Any]]()
+    asked, kept_back, unable = list[Told](), list[Told](), list[Told]()
     for step in plan.steps:
-        told = _told(step.candidate, health, now) | {"configured": True}
+        told = _told(step.candidate, health, now) | {"configured": True, "position": None}
+        circuit = health.circuit(step.candidate.name)
         if refusal := _refusal(question, step):
-            unable.append(told | {"position": None, "capable": False, "why": refusal.message})
-        elif blocked := health.circuit(step.candidate.name).why_blocked(now):
-            kept_back.append(told | {"position": None, "capable": True, "why": f"{step.why}, but {blocked}"})
+            unable.append(told | {"capable": False, "why": refusal.message})
+        elif circuit.blocked_until(now) is not None:
+            kept_back.append(told | {"capable": True, "why": f"{step.why}, but {circuit.why_blocked(now)}"})
         else:
-            asked.append(told | {"position": len(asked) + 1, "capable": True, "why": step.why})
-    if not asked and len(kept_back) == 1:
-        asked = [kept_back.pop() | {"position": 1}]
-        asked[0]["why"] += "; asked all the same, since there is no other"
-    for late in asked[MAX_DEPLOYMENTS:]:
-        late |= {"position": None, "why": f"{late['why']}, but {MAX_DEPLOYMENTS} deployments are asked at most"}
+            why = (
+                f"{step.why}; by one request, to see whether it works again" if circuit.is_half_open(now) else step.why
+            )
+            asked.append(told | {"capable": True, "why": why})
+    if not asked and kept_back:
+        first = min(kept_back, key=lambda told: told["circuit"]["retry_after_seconds"])
+        kept_back.remove(first)
+        asked = [first | {"why": f"{first['why']}; asked all the same, since nobody else can be"}]
+    for index, told in enumerate(asked):
+        within = index < MAX_DEPLOYMENTS
+        told |= (
+            {"position": index + 1} if within else {"why": f"{told['why']}, but {MAX_DEPLOYMENTS} are asked at most"}
+        )
     return [*asked, *kept_back, *unable, *(_left_out(found, health, now) for found in plan.left_out)]
 
 
@@ -63,12 +74,12 @@ def _refusal(question: Question, step: Step) -> Inexpressible | None:
     return None
 
 
-def _left_out(found: LeftOut, health: Health, now: float) -> dict[str, Any]:
+def _left_out(found: LeftOut, health: Health, now: float) -> Told:
     told = {"configured": found.configured, "position": None, "capable": found.capable, "why": found.why}
     return _told(found.candidate, health, now) | told
 
 
-def _told(candidate: Candidate, health: Health, now: float) -> dict[str, Any]:
+def _told(candidate: Candidate, health: Health, now: float) -> Told:
     circuit = health.circuit(candidate.name)
     until = circuit.blocked_until(now)
     return {

@@ -86,7 +86,7 @@ class Health:
 
     def refresh(self, names: Iterable[str], now: float) -> None:
         """Read what is older than a few seconds, all at once."""
-        stale = [name for name in names if self._is_stale(self._known(name), now)][:MAX_READ]
+        stale = self._stale(names, now)
         if not stale:
             return
         try:
@@ -103,7 +103,7 @@ class Health:
         Returns:
             Waits until it is done, or has taken too long.
         """
-        wanted = [name for name in names if self._is_stale(self._known(name), now)]
+        wanted = self._stale(names, now)
         if not wanted:
             return lambda: None
         done: Future[None] = Future()
@@ -256,6 +256,10 @@ class Health:
 
     def _known(self, name: str) -> _Known:
         return self._all.setdefault(name, _Known())
+
+    def _stale(self, names: Iterable[str], now: float) -> list[str]:
+        """What has to be read, each once: DynamoDB refuses to be asked for one thing twice."""
+        return [name for name in dict.fromkeys(names) if self._is_stale(self._known(name), now)][:MAX_READ]
 
     def _is_stale(self, known: _Known, now: float) -> bool:
         """Older than a few seconds; or something came due since, and a read is cheaper than a lost election."""

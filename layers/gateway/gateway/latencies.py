@@ -11,8 +11,6 @@ WEIGHT = 0.1
 """Of a new answer, at least."""
 MEMORY_SECONDS = 30.0
 """An estimate that is so old counts for a third of a new answer: who is asked rarely is soon known anew."""
-TRUST = 3
-"""As many answers is the fleet's figure worth."""
 NEWS = 0.25
 """Differences below this share are none."""
 LEAST_SEEN = 8
@@ -44,10 +42,10 @@ class Latency:
         return self.shared if not self.seen else self.mean
 
     def adopt(self, seconds: float, at: float) -> None:
-        """Start anew from a figure that somebody has written to the fleet."""
+        """Start anew from a figure that somebody has written to the fleet; it is worth one answer."""
         if at != self.shared_at:
             self.shared, self.shared_at = seconds, at
-            self.mean, self.variance, self.error, self.seen, self.seen_at = seconds, 0.0, 1 / TRUST, 0, at
+            self.mean, self.variance, self.error, self.seen, self.seen_at = seconds, 0.0, 1.0, 0, at
 
     def add(self, seconds: float, now: float) -> None:
         """Take in one answer's time.

@@ -146,8 +146,12 @@ def gateway_headers(taken: Route, request: RequestContext) -> dict[str, str]:
 
 def _told(attempt: Attempt) -> str:
     """One attempt: the deployment, and what came of it, as parameters of RFC 8941's form."""
-    name = "".join(c if c not in ',;"\\ ' else "_" for c in printable(attempt.deployment.name))
-    return f"{name};outcome={attempt.outcome[:64]};ms={attempt.milliseconds}"
+    return f"{_token(attempt.deployment.name)};outcome={_token(attempt.outcome)[:64]};ms={attempt.milliseconds}"
+
+
+def _token(text: str) -> str:
+    """Without what separates attempts and their parts: a provider's own code must not read as another attempt."""
+    return "".join("_" if c in ',;="\\ ' else c for c in printable(text))
 
 
 def _listed(places: Sequence[str]) -> str:

@@ -140,7 +140,7 @@ class Router:
         able = [entry for entry in self._entries if self._is_able(entry)]
         if len(able) != 1 or self._tried(able[0]) or self._asked() == MAX_DEPLOYMENTS:
             return None
-        self._wait_until(self.health.circuit(able[0].name).limited_until)
+        self._wait_until(self.health.circuit(able[0].name).limited_until, able[0])
         return able[0], False
 
     def _again(self) -> tuple[_Entry, bool] | None:
@@ -165,7 +165,7 @@ class Router:
         if not times:
             return None
         at, entry = min(times, key=lambda found: found[0])
-        if not self._wait_until(at):
+        if not self._wait_until(at, entry):
             return None
         self._retries += self._tried(entry)
         return entry, False
@@ -210,12 +210,12 @@ class Router:
         until = now + self._seconds(entry, is_probe=True) + PROBE_MARGIN
         return self.health.elect(entry.name, now, until, ahead=ahead)
 
-    def _wait_until(self, at: float) -> bool:
-        """Wait, if there is time for that and for an answer afterwards."""
+    def _wait_until(self, at: float, entry: _Entry) -> bool:
+        """Wait, if there is time for that and for the deployment's answer afterwards."""
         seconds = at - self.deadline.now()
         if seconds <= 0:
             return True
-        if seconds + LEAST_SECONDS > self.deadline.remaining():
+        if seconds + max(LEAST_SECONDS, self.health.seconds(entry.name) or 0.0) > self.deadline.remaining():
             return False
         self.sleep(seconds)
         self._waited += seconds
@@ -264,7 +264,7 @@ class Router:
         plan = self.replan(ids) if ids else Plan()
         if not plan.steps:
             raise fault
-        self._fault = fault
+        self._fault, self._last = fault, None
         self._entries.clear()
         self._take(plan)
 

@@ -19,7 +19,7 @@ from gateway.registry import Deployment, Model
 HEADER = "x-gateway-strategy"
 NEAR = 1.1
 """Who takes at most so many times the best one's time is as good as it."""
-EXPLORED = 0.03
+EXPLORED = 0.02
 """The share of requests that `latency` sends to the others, so that one that has become fast is found."""
 GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -79,20 +79,23 @@ def cost(candidates: Sequence[Candidate], _: float) -> list[Placed]:
 def latency(candidates: Sequence[Candidate], turn: float) -> list[Placed]:
     """The fastest first: all near the best share by weight, and so do those never measured; the others by their time.
 
-    A few per cent of the turns go to one of the others first.
+    A few per cent of the turns go to one of the others first, the likelier the less slower it is.
     """
     known = [candidate.seconds for candidate in candidates if candidate.seconds is not None]
     bound = NEAR * min(known) if known else 0.0
     near = [one for one in candidates if one.seconds is None or one.seconds <= bound]
     far = sorted((one for one in candidates if one not in near), key=lambda one: one.seconds or 0.0)
-    explores = bool(far) and turn < EXPLORED
-    turn = turn / EXPLORED if explores else (turn - EXPLORED) / (1 - EXPLORED) if far else turn
-    first = [
-        (one, f"asked out of turn, to see whether it is still slow ({_time(one)})") for one in drawn(far, turn)[:1]
+    if not far:
+        return [(one, f"{_time(one)}, among the fastest") for one in drawn(near, turn)]
+    if turn >= EXPLORED:
+        first = drawn(near, (turn - EXPLORED) / (1 - EXPLORED))
+        return [*((one, f"{_time(one)}, among the fastest") for one in first), *((one, _time(one)) for one in far)]
+    explored = drawn(far, turn / EXPLORED, _nearness)[0]
+    rest = [one for one in (*near, *far) if one is not explored]
+    return [
+        (explored, f"{_time(explored)}, out of turn, to see whether it still does"),
+        *((one, _time(one)) for one in rest),
     ]
-    rest = [(one, f"{_time(one)}, among the fastest") for one in drawn(near, 0.0 if explores else turn)]
-    rest += [(one, _time(one)) for one in far]
-    return [*first, *(placed for placed in rest if placed[0] is not first[0][0])] if explores else rest
 
 
 STRATEGIES: Mapping[str, Strategy] = {
@@ -117,20 +120,31 @@ def requested(headers: Mapping[str, str]) -> str | None:
     return word or None
 
 
-def drawn(candidates: Sequence[Candidate], turn: float) -> list[Candidate]:
-    """All of them in an order that gives each the first place by its weight, the second by its weight among the rest, …
+def _weight(candidate: Candidate) -> float:
+    return float(candidate.deployment.weight)
+
+
+def _nearness(candidate: Candidate) -> float:
+    """What may overtake soonest is looked at most: by the inverse square of its time."""
+    return _weight(candidate) / max(candidate.seconds or 0.0, 0.001) ** 2
+
+
+def drawn(
+    candidates: Sequence[Candidate], turn: float, share: Callable[[Candidate], float] = _weight
+) -> list[Candidate]:
+    """All of them in an order that gives each the first place by its share, the second by its share among the rest, …
 
     Args:
         turn: at least 0, less than 1. What it says beyond one draw says the next: one number is enough.
     """
     left, order = list(candidates), list[Candidate]()
     while left:
-        weights = [float(candidate.deployment.weight) for candidate in left]
-        point, index = turn * sum(weights), 0
-        while index < len(left) - 1 and point >= weights[index]:
-            point -= weights[index]
+        shares = [share(candidate) for candidate in left]
+        point, index = turn * sum(shares), 0
+        while index < len(left) - 1 and point >= shares[index]:
+            point -= shares[index]
             index += 1
-        turn = min(max(point / weights[index], 0.0), math.nextafter(1, 0)) if weights[index] else 0.0
+        turn = min(max(point / shares[index], 0.0), math.nextafter(1, 0)) if shares[index] else 0.0
         order.append(left.pop(index))
     return order
 
