@@ -30,7 +30,8 @@ def attempt(call):
 
 def lambda_handler(event, context):
     db, secrets = boto3.client("dynamodb"), boto3.client("secretsmanager")
-    keys, requests = event["KeysTable"], event["RequestsTable"]
+    keys, requests, state = event["KeysTable"], event["RequestsTable"], event["StateTable"]
+    item = {"id": {"S": "probe"}}
     row = {"owner": {"S": "probe"}, "request_id": {"S": "probe"}}
     return {
         "environment": dict(os.environ),
@@ -39,6 +40,9 @@ def lambda_handler(event, context):
         "list the keys": attempt(lambda: db.scan(TableName=keys)),
         "read a row": attempt(lambda: db.get_item(TableName=requests, Key=row)),
         "write a row": attempt(lambda: db.put_item(TableName=requests, Item=row)),
+        "read the state": attempt(lambda: db.batch_get_item(RequestItems={state: {"Keys": [item]}})),
+        "write the state": attempt(lambda: db.update_item(TableName=state, Key=item, UpdateExpression="REMOVE probe")),
+        "take state away": attempt(lambda: db.delete_item(TableName=state, Key=item)),
         "read the secret": attempt(lambda: secrets.get_secret_value(SecretId=event["ProvidersSecret"])),
         "write the secret": attempt(lambda: secrets.put_secret_value(SecretId=event["ProvidersSecret"], SecretString="{}")),
     }
@@ -64,12 +68,15 @@ def probe(gateway: Gateway, logical_id: str) -> dict[str, Any]:
     return result
 
 
+INFERENCE = {"read a key", "write a row", "read the state", "write the state", "read the secret"}
 GRANTED = {
     "HealthFunction": {"read a key", "read a row"},
     "ListModelsFunction": {"read a key", "read the secret"},
     "GetModelFunction": {"read a key", "read the secret"},
-    "ChatCompletionsFunction": {"read a key", "write a row", "read the secret"},
-    "CompletionsFunction": {"read a key", "write a row", "read the secret"},
+    "ChatCompletionsFunction": INFERENCE,
+    "CompletionsFunction": INFERENCE,
+    "EmbeddingsFunction": INFERENCE,
+    "RouteFunction": {"read a key", "read the state", "read the secret"},
     "UnknownRouteFunction": set(),
 }
 

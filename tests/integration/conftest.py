@@ -1,10 +1,12 @@
 """A deployed gateway for every test: tables as template.yaml declares them, its secret, the key of events/, its log."""
 
 import copy
+import functools
 import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +16,21 @@ from moto import mock_aws
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from gateway import dynamodb, keys
+from gateway import context, dynamodb, health, http, keys, pipeline, request_log, retry, state
+from gateway.deadline import Deadline
 from gateway.observability import logger
+from gateway.router import Router
+from gateway.strategies import Turns
 from tests.conftest import ENVIRONMENT
-from tests.integration.harness import KEY_ID, KEY_SECRET, PROVIDER_KEY, Gateway, capture_logs
+from tests.integration.fleets import NAMES, Fleet
+from tests.integration.harness import KEY_ID, KEY_SECRET, PROVIDER_KEY, Clock, Gateway, capture_logs
 from tests.template import cloudformation
 from tests.upstream import Upstream
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ssm import SSMClient
 
 TABLES = {f"{name}Table": ENVIRONMENT[f"{name.upper()}_TABLE"] for name in ("Keys", "Requests", "State")}
 SERVICES = ("dynamodb", "secretsmanager")
@@ -47,8 +54,8 @@ def stack(secretsmanager: "SecretsManagerClient") -> dict[str, Any]:
 
 @pytest.fixture
 def gateway(secretsmanager: "SecretsManagerClient", stack: dict[str, Any]) -> Iterator[Gateway]:
-    for service, state in stack.items():
-        vars(_backend(service)).update(copy.deepcopy(state))
+    for service, deployed in stack.items():
+        vars(_backend(service)).update(copy.deepcopy(deployed))
     yield Gateway(secretsmanager, capture_logs())
     logger.registered_handler.setStream(sys.stdout)  # type: ignore[attr-defined]
 
@@ -68,14 +75,19 @@ def _backend(service: str) -> Any:
     return get_backend(service)[DEFAULT_ACCOUNT_ID]["us-east-1"]  # type: ignore[call-overload]
 
 
+@pytest.fixture(scope="module")
+def parameters(secretsmanager: "SecretsManagerClient") -> "SSMClient":
+    """An operator's client, on the same moto."""
+    return boto3.client("ssm")
+
+
 @pytest.fixture
-def override(gateway: Gateway) -> Iterator[Callable[[Any], None]]:
+def override(gateway: Gateway, parameters: "SSMClient") -> Iterator[Callable[[Any], None]]:
     """Write the models of the operator's own: data, or a text as it is."""
-    ssm = boto3.client("ssm")
 
     def put(value: Any) -> None:
         text = value if isinstance(value, str) else json.dumps(value)
-        ssm.put_parameter(Name=ENVIRONMENT["MODELS_PARAMETER"], Value=text, Type="String", Overwrite=True)
+        parameters.put_parameter(Name=ENVIRONMENT["MODELS_PARAMETER"], Value=text, Type="String", Overwrite=True)
 
     yield put
     put("{}")
@@ -87,6 +99,22 @@ def upstream(gateway: Gateway) -> Iterator[Upstream]:
     with Upstream(api_key=PROVIDER_KEY) as server:
         gateway.set_secret(OPENAI_API_KEY=PROVIDER_KEY, OPENAI_BASE_URL=f"{server.url}/v1")
         yield server
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, Upstream]]:
+    """Several providers, for all tests of a module."""
+    with ExitStack() as opened:
+        yield {name: opened.enter_context(Upstream(PROVIDER_KEY)) for name in NAMES}
+
+
+@pytest.fixture
+def fleet(
+    gateway: Gateway, servers: dict[str, Upstream], override: Callable[[Any], None], clock: Clock
+) -> Iterator[Fleet]:
+    """Several providers behind one model; nobody really waits before asking them again."""
+    with Fleet(gateway, servers, override) as found:
+        yield found
 
 
 @pytest.fixture
@@ -104,3 +132,26 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModuleType, float], None
 def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """boto3 repeats failed calls without waiting between them."""
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: None))
+
+
+@pytest.fixture
+def single_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked a second time: for tests of what one failure becomes."""
+    monkeypatch.setattr(retry, "MAX_RETRIES", 0)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time that requests see: it stands still, but for where the router sleeps; and chance that is the clock's own.
+
+    Tables have all the real time that they need: a busy machine is no fault of theirs.
+    """
+    found = Clock(time.time())
+    for module, name in ((state, "CALL_SECONDS"), (health, "CALL_SECONDS"), (request_log, "WRITE_SECONDS")):
+        monkeypatch.setattr(module, name, 60.0)
+    for module in (context, http, pipeline, request_log):
+        monkeypatch.setattr(module, "time", SimpleNamespace(time=found.now))
+    monkeypatch.setattr(context, "Deadline", functools.partial(Deadline, clock=found.now))
+    monkeypatch.setattr(pipeline, "_turns", Turns(chance=lambda: 0.25))
+    monkeypatch.setattr(pipeline, "Router", functools.partial(Router, sleep=found.sleep, chance=lambda: found.chance))
+    return found

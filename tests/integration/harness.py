@@ -7,6 +7,7 @@ no secret in the log.
 import importlib.util
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -172,6 +173,29 @@ class _Raw(io.BytesIO):
         yield self.read()
 
 
+@dataclass
+class Clock:
+    """Time that moves only where somebody waits.
+
+    Attributes:
+        time: in seconds since the epoch; chance: what the router draws for its backoff.
+        waits: how long it slept, each time; during: what happens meanwhile.
+    """
+
+    time: float
+    chance: float = 0.5
+    waits: list[float] = field(default_factory=list)
+    during: Callable[[], Any] = field(default=lambda: None)
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.time += seconds
+        self.during()
+
+
 KEY_ID, KEY_SECRET = keys.parse(KEY)
 
 
@@ -192,6 +216,16 @@ def with_header(event: Json, name: str, value: str) -> Json:
 def with_key(event: Json, key: str) -> Json:
     """The event with another API key."""
     return with_header(event, "Authorization", f"Bearer {key}")
+
+
+def attempts_of(answer: Answer) -> list[tuple[str, str]]:
+    """Each call that the answer's header tells of: the deployment, and what came of it."""
+    told = answer.headers["x-gateway-attempts"]
+    if told == "none":
+        return []
+    found = [re.fullmatch(r"([^,;\s]+);outcome=(\w+);ms=\d+", attempt) for attempt in told.split(", ")]
+    assert all(found), told
+    return [(attempt[1], attempt[2]) for attempt in found if attempt]
 
 
 def _as_answer(response: Json, logs: list[Json]) -> Answer:

@@ -9,9 +9,11 @@ import pytest
 from gateway import pipeline
 from gateway.registry import Registry
 from tests.conftest import LambdaContext
-from tests.integration.harness import PROVIDER_KEY, Gateway, event_with
+from tests.integration.harness import PROVIDER_KEY, Gateway, attempts_of, event_with
 from tests.upstream import Reply, Upstream
 from tests.upstream.openai_api.chat import completion
+
+pytestmark = pytest.mark.usefixtures("single_try")
 
 PROVIDERS = {
     "p": {"adapter": "openai_compatible", "api_key": "OPENAI_API_KEY", "base_url_override": "OPENAI_BASE_URL"},
@@ -195,7 +197,7 @@ def test_fallback_models_are_asked_when_all_deployments_have_failed(gateway: Gat
     upstream.enqueue(Reply.error(500), used())
     answer = gateway.chat(model="falls back")
     assert answer.status == 200
-    assert answer.headers["x-gateway-attempts"] == "2"
+    assert attempts_of(answer) == [("p/b", "upstream_error"), ("p/a", "ok")]
     assert [request.json["model"] for request in upstream.requests] == ["b", "a"]
 
 

@@ -15,6 +15,8 @@ from tests.integration.harness import KEY, KEY_SECRET, PROVIDER_KEY, Fault, Gate
 from tests.upstream import Reply, Upstream
 from tests.upstream.openai_api.chat import completion
 
+pytestmark = pytest.mark.usefixtures("single_try")
+
 WORDS = "canary-4f7a"
 """In every part of a request, and of an answer, that is somebody's own."""
 

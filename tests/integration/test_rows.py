@@ -15,7 +15,7 @@ from tests.integration.harness import KEY_ID, Gateway, event_with
 
 ALWAYS = {
     "owner", "request_id", "created_at", "endpoint", "model", "status", "stream", "latency_ms", "provider_ms",
-    "attempts", "expires_at", "cost_usd",
+    "strategy", "attempts", "expires_at", "cost_usd",
 }  # fmt: skip
 
 
@@ -45,7 +45,9 @@ def test_a_success_leaves_a_row_that_tells_all_of_it(gateway: Gateway) -> None:
     assert (row["status"], row["provider"], row["provider_model"]) == (200, "local", "local/chat")
     assert row["input_tokens"] == answer.json["usage"]["prompt_tokens"]
     assert row["output_tokens"] == answer.json["usage"]["completion_tokens"]
+    assert row["strategy"] == "priority"
     assert [(a["deployment"], a["outcome"]) for a in row["attempts"]] == [("local/chat", "ok")]
+    assert [set(attempt) for attempt in row["attempts"]] == [{"deployment", "outcome", "ms"}]
     assert all(isinstance(row[name], Decimal) and row[name] >= 0 for name in ("latency_ms", "provider_ms"))
 
 
@@ -89,7 +91,7 @@ def test_a_model_without_credentials_leaves_a_row_without_attempts(gateway: Gate
     answer = gateway.chat(model="openai/gpt-4o")
     assert (answer.status, answer.error["code"]) == (503, "provider_not_configured")
     assert answer.headers["x-should-retry"] == "false"
-    assert answer.headers["x-gateway-attempts"] == "0"
+    assert answer.headers["x-gateway-attempts"] == "none"
     row = gateway.row()
     assert (row["status"], row["error_code"], row["attempts"]) == (503, "provider_not_configured", [])
     assert set(row) == ALWAYS | {"error_code", "client_request_id"}

@@ -10,6 +10,8 @@ from tests.integration.harness import KEY_ID, PROVIDER_KEY, Answer, Gateway, eve
 from tests.upstream import Reply, Upstream
 from tests.upstream.openai_api.chat import completion
 
+pytestmark = pytest.mark.usefixtures("single_try")
+
 HELLO = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello."}]}
 DEFAULT = Reply.default()
 
@@ -63,19 +65,20 @@ FAULTS: dict[str, Reply] = {
     "redirect to nowhere": Reply.redirect("http://["),
     "redirect to words": Reply.redirect("\x80 nowhere"),
 }
+REFUSALS = {"402", "our key is refused", "our key may not"}
 
 
 def ask(gateway: Gateway, context: LambdaContext | None = None, **body: Any) -> Answer:
     return gateway.chat(context, model="openai/gpt-4o", **body)
 
 
-def check_row(gateway: Gateway, answer: Answer) -> None:
-    """One row of this answer, telling of one attempt."""
+def check_row(gateway: Gateway, answer: Answer, outcome: str | None = None) -> None:
+    """One row of this answer, telling of one attempt; its outcome is the row's error code, unless it has its own word."""
     row = gateway.row()
     assert (row["owner"], row["request_id"]) == (KEY_ID, answer.headers["x-request-id"])
     assert (row["status"], row["error_code"]) == (answer.status, answer.error["code"] or answer.error["type"])
     assert [attempt["deployment"] for attempt in row["attempts"]] == ["openai/gpt-4o"]
-    assert row["attempts"][0]["outcome"] == row["error_code"]
+    assert row["attempts"][0]["outcome"] == (outcome or row["error_code"])
     assert (row["provider"], answer.headers["x-gateway-provider"]) == ("openai", "openai")
     assert "provider_model" not in row
 
@@ -88,7 +91,7 @@ def test_a_fault_of_the_provider_is_a_502(gateway: Gateway, upstream: Upstream, 
     assert answer.error["param"] is None
     assert answer.error["message"].startswith("All deployments of 'openai/gpt-4o' failed. ")
     assert len(upstream.requests) == 1
-    check_row(gateway, answer)
+    check_row(gateway, answer, "credentials_refused" if fault in REFUSALS else "upstream_error")
 
 
 def test_a_stream_that_never_began_is_told_as_json(gateway: Gateway, upstream: Upstream) -> None:
@@ -102,14 +105,19 @@ def test_a_rate_limit_of_the_provider_says_when_to_come_back(gateway: Gateway, u
     upstream.enqueue(Reply.rate_limited(7))
     answer = ask(gateway)
     assert (answer.status, answer.headers["retry-after"]) == (502, "7")
-    check_row(gateway, answer)
+    check_row(gateway, answer, "rate_limited")
 
 
-@pytest.mark.parametrize("given", ["Wed, 21 Oct 2026 07:28:00 GMT", "soon", "-1", "1e9", "\u0663"])
+@pytest.mark.parametrize("given", ["Wed, 21 Oct 2026 07:28:00 GMT", "soon", "-1", "\u0663"])
 def test_a_strange_retry_after_is_left_out(gateway: Gateway, upstream: Upstream, given: str) -> None:
     given = given if given.isascii() else "\xb3"
     upstream.enqueue(Reply.rate_limited(given))
     assert "retry-after" not in ask(gateway).headers
+
+
+def test_a_retry_after_beyond_all_reason_is_taken_as_an_hour(gateway: Gateway, upstream: Upstream) -> None:
+    upstream.enqueue(Reply.rate_limited("1e9"))
+    assert ask(gateway).headers["retry-after"] == "3600"
 
 
 @pytest.mark.parametrize(
