@@ -115,25 +115,24 @@ def main() -> None:
 
 def run(options: argparse.Namespace) -> None:
     """All fleets, one after the other."""
-    found, missed = [], []
-    if not options.json:
-        say(" ".join(f"{header:>10}" for header in HEADERS))
+    found = []
+    tell = _nothing if options.json else say
+    tell(" ".join(f"{header:>10}" for header in HEADERS))
     for instances in options.instances:
         for rate in options.rates or (*RATES, float(instances)):
-            if not options.json:
-                print(f"  simulating {instances} instances at {rate:g} requests a second …", end="\r", file=sys.stderr)
+            print(f"  simulating {instances} instances at {rate:g} requests a second …", end="\x1b[K\r", file=sys.stderr)
             with patch("gateway.health.count"):
-                outcome = simulated(instances, rate, options.seed, options.answers_in, options.fails_in)
-            found.append(outcome)
-            missed += [f"{instances} × {rate:g}: {target}" for target in outcome.missed()]
-            if not options.json:
-                say(" ".join(f"{cell:>10}" for cell in outcome.row()))
+                found.append(simulated(instances, rate, options.seed, options.answers_in, options.fails_in))
+            tell(" ".join(f"{cell:>10}" for cell in found[-1].row()))
     if options.json:
         say(json.dumps([asdict(outcome) for outcome in found]))
-    if missed:
+    if missed := [f"{one.instances} × {one.rate:g}: {target}" for one in found for target in one.missed()]:
         raise Failure("Missed: " + "; ".join(missed) + ".")
-    if not options.json:
-        say("All targets met.")
+    tell("All targets met.")
+
+
+def _nothing(_: str) -> None:
+    """Said."""
 
 
 if __name__ == "__main__":
