@@ -120,7 +120,9 @@ def run(options: argparse.Namespace) -> None:
     tell(" ".join(f"{header:>10}" for header in HEADERS))
     for instances in options.instances:
         for rate in options.rates or (*RATES, float(instances)):
-            print(f"  simulating {instances} instances at {rate:g} requests a second …", end="\x1b[K\r", file=sys.stderr)
+            print(
+                f"  simulating {instances} instances at {rate:g} requests a second …", end="\x1b[K\r", file=sys.stderr
+            )
             with patch("gateway.health.count"):
                 found.append(simulated(instances, rate, options.seed, options.answers_in, options.fails_in))
             tell(" ".join(f"{cell:>10}" for cell in found[-1].row()))

@@ -15,7 +15,7 @@ from tests.upstream.openai_api.chat import completion
 NAMES = ("first", "second", "third")
 PRICE = {"input": "1", "output": "1"}
 SAID = "Whole, and said once."
-SOUND = {"attempt failed", "cost unknown", "circuit opened", "circuit closed", "request"}
+SOUND = {"attempt failed", "cost unknown", "circuit opened", "circuit closed", "circuit stays open", "request"}
 """What the log may tell of while all tables answer."""
 
 

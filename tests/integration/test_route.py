@@ -207,7 +207,7 @@ def test_an_open_circuit_has_no_place_and_says_until_when(fleet: Fleet, clock: C
         {"state": "open", "reason": "credentials refused", "retry_after_seconds": 7.3},
         {"state": "open", "reason": "rate limited", "retry_after_seconds": 30.0},
     ]
-    assert candidates[1]["why"] == "priority 0, but credentials refused"
+    assert candidates[1]["why"] == "priority 0; kept back by its circuit: credentials refused"
     assert fleet.attempts(fleet.ask()) == [("third", "ok")]
 
 
@@ -225,7 +225,7 @@ def test_a_lone_deployment_keeps_its_place_whatever_its_circuit(fleet: Fleet, cl
     candidates = explained(fleet)
     assert places(candidates) == [("first", 1), ("second", None)]
     assert candidates[0]["circuit"]["state"] == "open"
-    assert candidates[0]["why"].endswith("asked all the same, since nobody else can be")
+    assert candidates[0]["why"].endswith("in spite of its circuit (failures), since there is no other")
 
 
 # Bodies and errors.

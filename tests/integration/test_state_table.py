@@ -53,8 +53,8 @@ def test_whatever_a_fleet_goes_through_both_tables_end_with_the_same_item(client
     client.delete_item(TableName="state", Key={"id": {"S": f"deployment#{D}"}})
     table = Table()
     fleets = [
-        [Health(State("state", lambda: cast(Any, table), at_leisure)) for _ in range(3)],
-        [Health(State("state", lambda: client, at_leisure)) for _ in range(3)],
+        [Health(State("state", lambda: cast(Any, table), at_leisure), name) for name in "abc"],
+        [Health(State("state", lambda: client, at_leisure), name) for name in "abc"],
     ]
     now = BEGIN
     for number, kind, seconds, probes, ahead in steps:

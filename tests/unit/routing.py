@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from gateway import pricing
 from gateway.attempts import Route
-from gateway.candidates import Plan, Planner
+from gateway.candidates import Planner
 from gateway.deadline import Deadline
 from gateway.errors import GatewayError, Inexpressible
 from gateway.health import Health
@@ -109,17 +109,9 @@ class Script:
         names = [deployment.name for deployment in deployments]
         self.health.refresh(names, self.clock.now)
         router = Router(
-            asked, self.health, deadline, planner.plan, taken or Route(), self.clock, self.clock.sleep, chance
+            asked, self.health, deadline, planner.plans, taken or Route(), self.clock, self.clock.sleep, chance
         )
-        return router.route(planner.plan([asked.model]))
-
-    def plan(self, deployments: Sequence[Deployment], strategy: str = "priority", **fields: Any) -> Plan:
-        """What would be asked."""
-        asked = Chat(request(**{"model": "m"} | fields))
-        known = registry(Model("m", tuple(deployments), strategy))
-        key = ApiKey("k", frozenset())
-        planner = Planner(known, asked, key, None, SECRETS, self.health, Turns(lambda: 0.5), self.clock.now)
-        return planner.plan(["m"])
+        return router.route(asked.model)
 
 
 def registry(model: Model, models: dict[str, Model] | None = None) -> Registry:

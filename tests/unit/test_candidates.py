@@ -41,7 +41,10 @@ def planned(
     asked = question or Chat(request(model=model.id))
     known, turns = registry(model, models), Turns(lambda: 0.5)
     key = key or ApiKey("k", frozenset())
-    return Planner(known, asked, key, strategy, secrets, script.health, turns, script.clock.now).plan([model.id])
+    plans = list(
+        Planner(known, asked, key, strategy, secrets, script.health, turns, script.clock.now).plans([model.id])
+    )
+    return Plan([step for plan in plans for step in plan.steps], [left for plan in plans for left in plan.left_out])
 
 
 def names(plan: Plan) -> list[str]:

@@ -45,7 +45,7 @@ def test_stops_waiting_for_a_call_that_never_ends() -> None:
     never = threading.Event()
     error = caught_from(lambda: Deadline(100.0, clock=lambda: 99.99).wait_for(never.wait), UpstreamTimeout)
     never.set()
-    assert error.message == "The provider did not answer before the request's deadline."
+    assert error.message == "The provider did not answer in the time that it had."
 
 
 def test_does_not_begin_a_call_when_the_time_is_up() -> None:

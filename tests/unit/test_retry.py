@@ -27,24 +27,29 @@ def test_a_retry_after_is_never_cut_short_and_stretched_by_a_tenth_at_most(secon
     assert seconds <= wait(0, seconds, lambda: chance) <= 1.1 * seconds
 
 
-@given(TIMES, st.none() | TIMES, st.none() | TIMES, st.booleans())
+@given(TIMES, st.none() | TIMES, st.lists(st.none() | TIMES, max_size=4), st.booleans())
 def test_a_deployment_gets_no_more_than_there_is_and_never_less_than_half(
-    remaining: float, usual: float | None, other: float | None, probe: bool
+    remaining: float, usual: float | None, others: list[float | None], probe: bool
 ) -> None:
-    seconds = patience(remaining, usual, other, is_probe=probe)
+    seconds = patience(remaining, usual, others, is_probe=probe)
     assert remaining / 2 <= seconds <= remaining
 
 
-def test_the_other_keeps_the_time_that_it_needs() -> None:
-    assert patience(27, None, None, is_probe=False) == 27 - 7.5
-    assert patience(27, 1.0, 2.0, is_probe=False) == 27 - 3
-    assert patience(27, 1.0, 60.0, is_probe=False) == 13.5
+def test_the_others_keep_the_time_that_they_need_one_after_the_other() -> None:
+    assert patience(27, None, [None], is_probe=False) == 27 - 7.5
+    assert patience(27, 1.0, [2.0], is_probe=False) == 27 - 3
+    assert patience(27, 1.0, [2.0, 4.0], is_probe=False) == 27 - 9
+    assert patience(27, 1.0, [60.0], is_probe=False) == 13.5
+
+
+def test_even_the_quickest_keeps_two_seconds() -> None:
+    assert patience(27, 0.2, [0.2, 0.3], is_probe=False) == 27 - 4
 
 
 def test_what_is_usually_slow_is_not_cut_off() -> None:
-    assert patience(27, 8.0, 8.0, is_probe=False) == 24
-    assert patience(27, 20.0, 8.0, is_probe=False) == 27
+    assert patience(27, 8.0, [8.0], is_probe=False) == 24
+    assert patience(27, 20.0, [8.0], is_probe=False) == 27
 
 
 def test_a_probe_gets_half() -> None:
-    assert patience(20, 15.0, None, is_probe=True) == 10
+    assert patience(20, 15.0, [None], is_probe=True) == 10

@@ -198,7 +198,7 @@ def test_if_all_want_no_requests_the_soonest_is_waited_for(script: Script) -> No
     open_circuit(script, "a", "limited", 9.0)
     open_circuit(script, "b", "limited", 5.0)
     assert script.go(deployments("a", "b")).model == "b"
-    assert script.clock.slept == [pytest.approx(5.0)]
+    assert script.clock.slept == [pytest.approx(5.25)]  # not all come back in the same moment
 
 
 def test_if_all_circuits_are_open_they_are_probed_by_one_request_the_one_due_soonest_first(script: Script) -> None:
@@ -366,3 +366,58 @@ def test_five_deployments_are_asked_at_most_fallbacks_of_faults_included(script:
     script.outcomes = {name: ContextLengthExceeded(name) for name in models}
     caught_from(lambda: script.go(models["d"].deployments, models=models, model="d"), ContextLengthExceeded)
     assert len(script.called) == MAX_DEPLOYMENTS
+
+
+def test_a_fallback_of_a_fault_may_be_an_ordinary_one_too(script: Script) -> None:
+    script.outcomes = {"a": ContextLengthExceeded("x")}
+    assert go(script, fallbacks=("f",), context_length_fallbacks=("f",)) == "f1"
+
+
+def test_a_deployment_of_a_model_that_a_key_may_not_use_serves_another_that_it_may(script: Script) -> None:
+    script.outcomes = {"a": FINAL, "b": FINAL}
+    models = {name: Model(name, tuple(deployments("x"))) for name in ("f", "g")}
+    models["m"] = Model("m", tuple(deployments("a", "b")), fallbacks=("f", "g"))
+    key = ApiKey("k", frozenset(), models=frozenset({"m", "g"}))
+    assert script.go(deployments("a", "b"), models=models, key=key).model == "x"
+
+
+def test_a_silent_probe_leaves_time_for_another_whose_circuit_is_open(script: Script) -> None:
+    open_circuit(script, "a")
+    open_circuit(script, "b")
+    script.outcomes, script.slow = {"a": UpstreamTimeout("x")}, {"a": 10.0}
+    assert script.go(deployments("a", "b"), seconds=20).model == "b"
+    assert script.deadlines == [10, 10]
+
+
+def test_one_that_has_just_been_probed_does_not_hide_the_others(script: Script) -> None:
+    open_circuit(script, "a")
+    open_circuit(script, "b")
+    other = Health(State("state", lambda: script.table))  # type: ignore[arg-type, return-value]
+    assert other.elect("open/a", script.clock.now, script.clock.now + 10, ahead=True)
+    assert script.go(deployments("a", "b")).model == "b"
+
+
+def test_of_several_others_each_keeps_its_time(script: Script) -> None:
+    for name in ("open/b", "open/c"):
+        script.health.report(name, Result("ok", script.clock.now, seconds=0.2), script.clock.now)
+    script.go(deployments("a", "b", "c"), seconds=27)
+    assert script.deadlines == [23]
+
+
+def test_a_model_s_fallback_keeps_its_time_too(script: Script) -> None:
+    assert script.go(deployments("a"), seconds=27).model == "a"
+    models = {"m": Model("m", tuple(deployments("a")), fallbacks=("f",)), "f": Model("f", tuple(deployments("f1")))}
+    assert script.go(deployments("a"), models=models, seconds=27).model == "a"
+    assert script.deadlines[0] == 27
+    assert script.deadlines[1] < 27
+
+
+def test_when_the_fallbacks_of_a_fault_are_all_kept_back_the_client_is_to_come_back(script: Script) -> None:
+    script.outcomes = {"a": ContextLengthExceeded("x"), "f1": FINAL, "f2": FINAL}
+    for model in ("f1", "f2"):
+        open_circuit(script, model)
+        other = Health(State("state", lambda: script.table))  # type: ignore[arg-type, return-value]
+        assert other.elect(f"open/{model}", script.clock.now, script.clock.now + 10, ahead=True)
+    script.health.refresh(["open/f1", "open/f2"], script.clock.now)
+    error = caught_from(lambda: go(script, context_length_fallbacks=("f",)), ServiceUnavailable)
+    assert error.retry_after is not None

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from gateway.providers.base import Answer
+from gateway.providers.base import Answer, printable
 from gateway.registry import Deployment
 from gateway.usage import Usage
 
@@ -31,9 +31,14 @@ class Attempt:
     waited: int = 0
     probe: bool = False
 
+    @property
+    def word(self) -> str:
+        """The outcome, without what separates attempts and their parts: it may be a provider's own code."""
+        return token(self.outcome)[:64]
+
     def to_row(self) -> dict[str, Any]:
         """As the log row tells it."""
-        told: dict[str, Any] = {"deployment": self.deployment.name, "outcome": self.outcome, "ms": self.milliseconds}
+        told: dict[str, Any] = {"deployment": self.deployment.name, "outcome": self.word, "ms": self.milliseconds}
         besides = {"reason": self.reason, "waited_ms": self.waited, "probe": self.probe}
         return told | {name: value for name, value in besides.items() if value}
 
@@ -69,3 +74,8 @@ class Route:
         """US dollars, of all attempts together; None if one's is not known."""
         costs = [attempt.cost for attempt in self.attempts]
         return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
+
+
+def token(text: str) -> str:
+    """A text that cannot be read as more than one thing of a list."""
+    return "".join("_" if c in ',;="\\ ' else c for c in printable(text))

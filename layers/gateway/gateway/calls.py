@@ -72,11 +72,10 @@ class Call:
                 level("attempt failed", deployment=deployment.name, outcome=attempt.outcome, reason=attempt.reason)
             raise
         finally:
-            milliseconds = _ms(clock() - started)
-            health.report(deployment.name, result, deadline.now())
             if was_asked:
                 cost = Decimal(0) if attempt.usage is None else pricing.cost(attempt.usage, deployment.price, at)
-                taken.attempts.append(replace(attempt, milliseconds=milliseconds, cost=cost))
+                taken.attempts.append(replace(attempt, milliseconds=_ms(clock() - started), cost=cost))
+            health.report(deployment.name, result, deadline.now())
 
     def _kind(self, error: GatewayError, health: Health) -> str:
         """What an error says of the deployment's health. One that finds fault with the request is as good as an answer."""

@@ -3,7 +3,7 @@
 Nothing is asked here. What is left out is told with its reason, so that the same plan that routes a request can explain it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway import pricing
@@ -85,36 +85,41 @@ class Planner:
         self._health = health
         self._turns = turns
         self._now = now
-        self._seen: set[str] = set()
 
-    def plan(self, ids: Sequence[str]) -> Plan:
-        """The deployments of these models and their fallbacks: those of one model before those of the next; each once."""
-        plan = Plan()
+    def plans(self, ids: Sequence[str], without: Collection[str] = ()) -> Iterator[Plan]:
+        """A plan for each of these models, and for each of their fallbacks; made when it is asked for.
+
+        Args:
+            without: names of deployments that have been asked. What an earlier plan has is not in a later one.
+        """
+        seen = set(without)
         for model in self._registry.with_fallbacks(*ids):
-            ready: dict[str, Endpoint] = {}
-            candidates = []
-            for candidate in self._new_ones(model):
-                found = self._examined(candidate)
-                if isinstance(found, LeftOut):
-                    plan.left_out.append(found)
-                else:
-                    ready[candidate.name] = found
-                    candidates.append(candidate)
-            placed = self._placed(model, candidates)
-            plan.steps.extend(Step(candidate, ready[candidate.name], why) for candidate, why in placed)
+            yield self._plan(model, seen)
+
+    def _plan(self, model: Model, seen: set[str]) -> Plan:
+        plan, ready, candidates = Plan(), dict[str, Endpoint](), list[Candidate]()
+        for deployment in model.deployments:
+            if deployment.name in seen:
+                continue
+            candidate = self._candidate(deployment, model)
+            found = self._examined(candidate)
+            if isinstance(found, LeftOut):
+                plan.left_out.append(found)
+            else:
+                ready[candidate.name] = found
+                candidates.append(candidate)
+            if not isinstance(found, LeftOut) or not isinstance(found.error, ModelNotAllowed):
+                seen.add(deployment.name)  # else another model may have it that the key may use
+        placed = self._placed(model, candidates) if candidates else []
+        plan.steps.extend(Step(candidate, ready[candidate.name], why) for candidate, why in placed)
         return plan
 
     def _placed(self, model: Model, candidates: list[Candidate]) -> list[Placed]:
-        if not candidates:
-            return []
         return STRATEGIES[self._strategy or model.strategy](candidates, self._turns.next(model.id))
 
-    def _new_ones(self, model: Model) -> Iterator[Candidate]:
-        for deployment in model.deployments:
-            if deployment.name not in self._seen:
-                self._seen.add(deployment.name)
-                cost = pricing.cost(self._question.expected(deployment), deployment.price, self._now)
-                yield Candidate(deployment, model, cost, self._health.seconds(deployment.name))
+    def _candidate(self, deployment: Deployment, model: Model) -> Candidate:
+        cost = pricing.cost(self._question.expected(deployment), deployment.price, self._now)
+        return Candidate(deployment, model, cost, self._health.seconds(deployment.name))
 
     def _examined(self, candidate: Candidate) -> Endpoint | LeftOut:
         """Where it is asked, or why it is not."""
@@ -157,28 +162,25 @@ def admissible(registry: Registry, question: Question, key: ApiKey, now: float) 
     asked = registry.model(question.model)
     if not key.may_use(asked.id):
         raise ModelNotAllowed(f"This API key may not use the model '{asked.id[:200]}'.", param="model")
-    allowed, refusals = list[Deployment](), list[ModelNotAllowed]()
-    for model in registry.reachable(asked.id):
-        for deployment in model.deployments:
-            if refusal := refused(question, key, model, deployment, now):
-                refusals.append(refusal)
-            else:
-                allowed.append(deployment)
-    if not allowed:
-        raise refusals[0]
-    return allowed
+    nearest = list(registry.with_fallbacks(asked.id))
+    refusals = [refused(question, key, model, found, now) for model in nearest for found in model.deployments]
+    if all(refusals):
+        raise refusals[0] or ModelNotAllowed("This API key may not use the model.", param="model")
+    models = {model.id: model for model in (*nearest, *registry.reachable(asked.id))}.values()
+    pairs = ((model, deployment) for model in models for deployment in model.deployments)
+    return [deployment for model, deployment in pairs if not refused(question, key, model, deployment, now)]
 
 
-def nobody(question: Question, left_out: Iterable[LeftOut]) -> GatewayError:
+def nobody(question: Question, left_out: Sequence[LeftOut]) -> GatewayError:
     """What a request ends in that nobody can be asked: what its configured deployments cannot do, else what is missing."""
-    errors = list(left_out)
-    unable = [one.error for one in errors if one.capable is False]
-    if unable:
-        return unable[0]
-    missing = dict.fromkeys(one.candidate.deployment.provider.name for one in errors if one.configured is False)
+    unable = [one.error for one in left_out if one.capable is False]
+    missing = dict.fromkeys(one.candidate.deployment.provider.name for one in left_out if one.configured is False)
+    if unable or not missing:
+        return unable[0] if unable else left_out[0].error
     return ProviderNotConfigured(
         f"The model '{question.model[:200]}' needs credentials for {', '.join(missing)}, which this gateway does not have."
     )
 
 
-Replan = Callable[[Sequence[str]], Plan]
+Plans = Callable[[Sequence[str], Collection[str]], Iterator[Plan]]
+"""As Planner.plans."""

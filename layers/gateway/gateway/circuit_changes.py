@@ -1,6 +1,7 @@
 """What instances write about a circuit: each change with the condition under which it holds, so that of many one is made.
 
-Every change may be repeated, but for counts, which then count double: of that, nobody's money depends.
+Every change may be repeated, as after a lost answer: counts then count double, on which nobody's money depends; a prober
+knows itself again; and who has opened or closed a circuit may not be told that it was he.
 """
 
 from typing import Any
@@ -19,13 +20,15 @@ from gateway.state import Change
 
 KEEP = "#expires_at = :expires_at"
 COUNTS = ("calls", "failed", "reports")
+MICROSECOND = 1e-6
+"""As exactly the table keeps moments."""
 
 
 def counted(circuit: Circuit, calls: int, failed: int, now: float, *, alive: bool) -> Change:
     """Add to the counts, in the present slice or a new one.
 
     Args:
-        alive: whether the last call was answered: then no probe is due.
+        alive: whether a call has just been answered that began after the trouble did: then no probe is due.
     """
     here = max(slice_of(now), circuit.slice)
     values: dict[str, Any] = {"calls": calls, "failed": failed, "reports": 1, "slice": here, "seen": circuit.slice}
@@ -34,19 +37,18 @@ def counted(circuit: Circuit, calls: int, failed: int, now: float, *, alive: boo
         sets.append("#failed_at = :now")
         sets += ["#since = :now"] if now - circuit.failed_at >= SUSPICION_SECONDS else []
     if alive:
+        sets.append("#answered_at = :now")
         removes = " REMOVE #due"
-    elif failed:
+    elif failed and not circuit.is_acquitted(now):
         sets.append("#due = if_not_exists(#due, :due)")
         values["due"] = now + QUIET_SECONDS
     if here == circuit.slice:
         adds = " ADD " + ", ".join(f"#{name} :{name}" for name in COUNTS)
         same = "#slice = :slice"
     else:
-        follows = here == circuit.slice + 1
-        values |= {
-            f"{name}_before": getattr(circuit, name) if follows else 0 for name in ("calls", "failed", "reports")
-        }
-        sets += [f"#{name} = :{name}" for name in ("slice", *COUNTS, *(f"{name}_before" for name in COUNTS))]
+        values["zero"] = 0
+        sets += [f"#{name} = :{name}" for name in ("slice", *COUNTS)]
+        sets += [f"#{name}_before = {f'#{name}' if here == circuit.slice + 1 else ':zero'}" for name in COUNTS]
         same = "#slice = :seen" if circuit.slice else "attribute_not_exists(#slice)"
     expression = f"SET {', '.join(sets)}{removes}{adds}"
     return Change(expression, f"attribute_not_exists(#openings) AND {same}", values)
@@ -72,13 +74,15 @@ def opened(circuit: Circuit, now: float, *, probed: bool) -> Change:
 def closed(circuit: Circuit, now: float) -> Change:
     """The deployment works: forget what was wrong, but for that something was, so that the fleet goes on counting.
 
-    Who has seen it work knows of this opening, not of one since.
+    Who has seen it work knows of this opening and this limit, not of later ones.
     """
-    zeros = ", ".join(f"#{name} = :zero" for name in ("failed", "calls_before", "failed_before"))
+    zeros = ", ".join(f"#{name} = :zero" for name in ("failed", "reports", *(f"{name}_before" for name in COUNTS)))
     return Change(
-        f"SET #slice = :slice, #calls = :one, {zeros}, #since = :since, {KEEP} REMOVE #openings, #due, #reason, #probe_until",
-        _same_openings(circuit),
-        {"slice": slice_of(now), "one": 1, "zero": 0, "since": now - SLICE_SECONDS, "before": circuit.openings},
+        f"SET #slice = :slice, #calls = :one, {zeros}, #since = :since, {KEEP}"
+        " REMOVE #openings, #due, #reason, #probe_until, #limited_until",
+        f"{_same_openings(circuit)} AND (attribute_not_exists(#limited_until) OR #limited_until <= :limit)",
+        {"slice": slice_of(now), "one": 1, "zero": 0, "since": now - SLICE_SECONDS, "before": circuit.openings}
+        | {"limit": max(circuit.limited_until, now) + MICROSECOND},
     )
 
 
@@ -100,7 +104,7 @@ def limited(until: float) -> Change:
     )
 
 
-def elected(now: float, until: float, *, ahead: bool) -> Change:
+def elected(now: float, until: float, prober: str, *, ahead: bool) -> Change:
     """Become the one who probes it, until then at the latest.
 
     Args:
@@ -108,9 +112,9 @@ def elected(now: float, until: float, *, ahead: bool) -> Change:
     """
     when = "(attribute_not_exists(#probed_at) OR #probed_at <= :recently)" if ahead else "#due <= :now"
     return Change(
-        f"SET #probe_until = :until, #probed_at = :now, {KEEP}",
+        f"SET #probe_until = :until, #prober = :prober, #probed_at = :now, {KEEP}",
         f"(attribute_not_exists(#probe_until) OR #probe_until <= :now) AND {when}",
-        {"until": until, "recently": now - AHEAD_SECONDS},
+        {"until": until, "prober": prober, "recently": now - AHEAD_SECONDS},
     )
 
 

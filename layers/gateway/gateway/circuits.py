@@ -24,6 +24,8 @@ QUIET_SECONDS = 5.0
 """After a failure, without a known answer since, only one request at a time asks it."""
 EARLY_FAILURES, FAILURES = 10, 4
 """It takes to open: at first, when only those who saw a failure tell of it; and once all who ask it count their calls."""
+ACQUITTED_CALLS, ACQUITTED_RATE = 20, 0.1
+"""After so many calls with so few failures, counting them tells nothing more."""
 RATE = 0.5
 Z = 1.96
 """The failure rate that opens, and how sure that it is beyond it: by the lower end of Wilson's 95 % interval."""
@@ -49,9 +51,10 @@ class Circuit:
         reports: how many writes made these counts; reports_before: those of the slice before.
         since: when the present trouble began; failed_at: when it was last told of a failure.
         due: when it may be probed; None if nothing is wrong.
+        answered_at: when somebody has told that a call was answered that began after the trouble did.
         openings: how often in a row it has been opened; 0 if it is not open.
         reason: why it is open, such as "failures".
-        probe_until: until when a prober is at work; probed_at: when the last one began.
+        probe_until: until when a prober is at work; prober: which instance; probed_at: when it began.
         limited_until: until when it wants no requests.
     """
 
@@ -64,10 +67,12 @@ class Circuit:
     reports_before: int = 0
     since: float = 0.0
     failed_at: float = 0.0
+    answered_at: float = 0.0
     due: float | None = None
     openings: int = 0
     reason: str | None = None
     probe_until: float = 0.0
+    prober: str | None = None
     probed_at: float = 0.0
     limited_until: float = 0.0
 
@@ -109,8 +114,21 @@ class Circuit:
         return self.reason or ("no answer since it failed" if self.due is not None and self.due <= now else None)
 
     def is_suspected(self, now: float) -> bool:
-        """Whether calls are counted."""
-        return self.due is not None or now - self.failed_at < SUSPICION_SECONDS
+        """Whether calls are counted: not where they have been, and hardly any failed."""
+        return self.due is not None or (now - self.failed_at < SUSPICION_SECONDS and not self.is_acquitted(now))
+
+    def is_acquitted(self, now: float) -> bool:
+        """Whether enough of its calls have been counted, and hardly any failed."""
+        calls, failed = self.counts(now)
+        return calls >= ACQUITTED_CALLS and failed <= ACQUITTED_RATE * calls
+
+    def wants_answers(self, now: float) -> bool:
+        """Whether an answer is worth telling: nobody has told of any since trouble began, or a probe would be due soon."""
+        return self.answered_at < self.since or (self.due is not None and self.due - now < QUIET_SECONDS / 2)
+
+    def may_be_probed_ahead(self, now: float) -> bool:
+        """Whether nobody probes it, or has just begun to."""
+        return self.probe_until <= now and now - self.probed_at >= AHEAD_SECONDS
 
     def counts(self, now: float) -> tuple[int, int]:
         """Calls and failures of the last two slices."""
@@ -135,17 +153,21 @@ class Circuit:
         if self.openings or failed < FAILURES:
             return False
         if now - self.since < SLICE_SECONDS:  # most that began is still under way: no time for being sure
-            return failed >= EARLY_FAILURES and failed >= RATE * total
+            return failed >= EARLY_FAILURES and failed >= RATE * total and self.answered_at < self.since
         return least_rate(failed, total) >= RATE
 
 
-READ: Mapping[str, Any] = (
-    dict.fromkeys(
-        ("slice", "calls", "failed", "calls_before", "failed_before", "reports", "reports_before", "openings"), int
-    )
-    | {"reason": str}
-    | dict.fromkeys(("since", "failed_at", "due", "probe_until", "probed_at", "limited_until"), float)
-)
+COUNTERS = ("slice", "calls", "failed", "calls_before", "failed_before", "reports", "reports_before", "openings")
+MOMENTS = ("since", "failed_at", "answered_at", "due", "probe_until", "probed_at", "limited_until")
+COUNTERS = ("slice", "calls", "failed", "calls_before", "failed_before", "reports", "reports_before", "openings")
+MOMENTS = ("since", "failed_at", "answered_at", "due", "probe_until", "probed_at", "limited_until")
+READ: Mapping[str, Any] = {
+    **dict.fromkeys(COUNTERS, int),
+    **dict.fromkeys(MOMENTS, float),
+    "reason": str,
+    "prober": str,
+}
+"""How each attribute of an item is read."""
 
 
 def slice_of(now: float) -> int:

@@ -64,7 +64,7 @@ class Deadline:
         try:
             return run_within(self.remaining(), call)
         except TimeIsUp:
-            raise UpstreamTimeout("The provider did not answer before the request's deadline.") from None
+            raise UpstreamTimeout("The provider did not answer in the time that it had.") from None
 
 
 class TimeIsUp(Exception):

@@ -6,13 +6,16 @@ the table, requests go on with what is known.
 """
 
 import functools
+import hashlib
 import threading
-from collections.abc import Callable, Iterable
+import uuid
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from gateway import circuit_changes as changes
-from gateway.circuits import FAILURES, MAX_LIMIT_SECONDS, Circuit
+from gateway.circuits import FAILURES, MAX_LIMIT_SECONDS, Circuit, slice_of
 from gateway.latencies import Latency
 from gateway.observability import count, logger
 from gateway.settings import settings
@@ -20,11 +23,14 @@ from gateway.state import CALL_SECONDS, Blind, Change, Item, State
 
 FRESH_SECONDS = 4.0
 """For so long an instance goes on with what it has read."""
-TELL_SECONDS = 1.0
+TELL_SECONDS = 2.0
 """An instance tells what it has counted at most so often, and less often where many others do."""
 MANY_REPORTS = 100
 """Of one slice: beyond that, instances tell less often."""
-MAX_READ = 50
+MAX_READ = 100
+"""As many as DynamoDB takes at once."""
+LONGEST_NAME = 1024
+SAME_SECONDS = 1e-5
 TRIES = 3
 NEWS_SECONDS = 10.0
 """An instance tells of a deployment's latency at most so often."""
@@ -57,7 +63,8 @@ class _Known:
     """What this instance knows of one deployment, and has yet to tell.
 
     Attributes:
-        calls, failed: not told yet; run: failures in a row, since it last told; alive: whether its last call was answered.
+        calls, failed: not told yet; run: failures in a row, since it last told; counted_in: in which slice they were last
+            counted.
     """
 
     circuit: Circuit = field(default_factory=Circuit)
@@ -68,7 +75,14 @@ class _Known:
     calls: int = 0
     failed: int = 0
     run: int = 0
-    alive: bool = False
+    counted_in: int = 0
+
+    def count(self, now: float, *, calls: int = 0, failed: int = 0) -> None:
+        """Add to what has to be told. What has not been told for long, as while the table did not answer, is old news."""
+        if slice_of(now) - self.counted_in > 1:
+            self.calls = self.failed = self.run = 0
+        self.counted_in = slice_of(now)
+        self.calls, self.failed, self.run = self.calls + calls, self.failed + failed, self.run + failed
 
 
 class Health:
@@ -76,11 +90,13 @@ class Health:
 
     Args:
         state: the table that it shares with the others.
+        name: tells this instance from them.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, name: str | None = None) -> None:
         self._state = state
         self._all: dict[str, _Known] = {}
+        self._name = name or uuid.uuid4().hex
 
     # What is known.
 
@@ -89,13 +105,11 @@ class Health:
         stale = self._stale(names, now)
         if not stale:
             return
-        try:
+        with _harmless("read"):
             found = self._state.read([_id(name) for name in stale], now)
-        except Blind:
-            return
-        for name in stale:
-            if _id(name) in found:
-                self._learn(name, found[_id(name)], now)
+            for name in stale:
+                if _id(name) in found:
+                    self._learn(name, found[_id(name)], now)
 
     def refreshing(self, names: Iterable[str], now: float) -> Callable[[], None]:
         """Begin to read beside other work.
@@ -136,10 +150,11 @@ class Health:
         Returns:
             Whether this request is the prober. If not, the circuit is known anew: it may have been closed.
         """
-        try:
-            return self._change(name, changes.elected(now, until, ahead=ahead), now)
-        except Blind:
-            return True
+        with _harmless("elect", deployment=name):
+            elected = self._change(name, changes.elected(now, until, self._name, ahead=ahead), now)
+            circuit = self.circuit(name)  # ours already, if our own write was sent twice
+            return elected or (circuit.prober == self._name and abs(circuit.probe_until - until) < SAME_SECONDS)
+        return True
 
     # Calls.
 
@@ -152,9 +167,10 @@ class Health:
         known = self._known(name)
         if known.circuit.openings or not known.circuit.is_suspected(now):
             return False
-        known.calls += 1
+        known.count(now, calls=1)
         if _may_tell(known, now):
-            self._tell_or_warn(name, known, now)
+            with _harmless("tell", deployment=name):
+                self._tell(name, known, now)
         return True
 
     def report(self, name: str, result: Result, now: float) -> None:
@@ -164,7 +180,7 @@ class Health:
             now: seconds since the epoch.
         """
         known = self._known(name)
-        try:
+        with _harmless("tell", deployment=name):
             if result.kind == "ok":
                 self._answered(name, known, result, now)
             elif result.kind == "limited":
@@ -175,24 +191,16 @@ class Health:
                 self._failed(name, known, result, now)
             if result.probe and result.kind in ("unknown", "limited", "refused"):
                 self._change(name, changes.released(), now)
-        except Blind:
-            logger.warning("circuit not told", deployment=name, outcome=result.kind)
-
-    def _tell_or_warn(self, name: str, known: _Known, now: float) -> None:
-        try:
-            self._tell(name, known, now)
-        except Blind:
-            logger.warning("circuit not told", deployment=name)
 
     def _answered(self, name: str, known: _Known, result: Result, now: float) -> None:
         circuit = known.circuit
         if result.probe or (circuit.openings and _is_trial(circuit, result)):
             self._close(name, known, now, probed=result.probe)
-        elif circuit.is_suspected(now) and not circuit.openings:
-            known.run, known.alive = 0, True
-            is_news = circuit.due is not None or now - known.read_at > TELL_SECONDS
-            if is_news and (not known.calls or _may_tell(known, now)):
-                self._tell(name, known, now)
+        elif circuit.is_suspected(now) and not circuit.openings and result.started >= circuit.since:
+            known.run = 0
+            is_old_view = now - known.read_at > TELL_SECONDS and _may_tell(known, now)
+            if circuit.wants_answers(now) or is_old_view:
+                self._tell(name, known, now, alive=True)
         if result.seconds is not None:
             known.latency.add(result.seconds, now)
             if known.latency.is_news() and now - known.latency_told_at >= NEWS_SECONDS:
@@ -203,28 +211,30 @@ class Health:
         if result.probe or (circuit.openings and _is_trial(circuit, result)):
             self._open(name, known, now, probed=result.probe)
         elif not circuit.openings:
-            known.failed, known.run, known.alive = known.failed + 1, known.run + 1, False
-            known.calls += not result.counted
+            known.count(now, calls=not result.counted, failed=1)
             if circuit.is_early(now) or known.run >= FAILURES or not known.calls or _may_tell(known, now):
                 self._tell(name, known, now)
                 if known.circuit.should_open(now):
                     self._open(name, known, now, probed=False)
 
-    def _tell(self, name: str, known: _Known, now: float) -> None:
+    def _tell(self, name: str, known: _Known, now: float, *, alive: bool = False) -> None:
         """Add what was counted here to the fleet's counts."""
         for _ in range(TRIES):
-            change = changes.counted(known.circuit, known.calls, known.failed, now, alive=known.alive)
+            change = changes.counted(known.circuit, known.calls, known.failed, now, alive=alive)
             if self._change(name, change, now) or known.circuit.openings:
                 break  # else a new slice was begun meanwhile
         known.calls, known.failed, known.run, known.told_at = 0, 0, 0, now
 
     def _open(self, name: str, known: _Known, now: float, *, probed: bool) -> None:
         """Open the circuit, or open it again; a probe before its time leaves it as it is."""
-        if known.circuit.is_open(now):
-            self._change(name, changes.released(), now)
-            return
+        again = known.circuit.openings > 0
         calls, failed = known.circuit.counts(now)
-        if self._change(name, changes.opened(known.circuit, now, probed=probed), now):
+        if known.circuit.is_open(now) or not self._change(name, changes.opened(known.circuit, now, probed=probed), now):
+            if probed:
+                self._change(name, changes.released(), now)
+        elif again:
+            logger.warning("circuit stays open", deployment=name)
+        else:
             logger.error("circuit opened", deployment=name, reason="failures", calls=calls, failures=failed)
             count("CircuitOpened", deployment=name)
 
@@ -273,6 +283,8 @@ class Health:
 
     def _learn(self, name: str, item: Item, now: float) -> None:
         known = self._known(name)
+        if 0 < known.read_at - now < FRESH_SECONDS:
+            return  # a read that was left behind
         known.read_at = now
         try:
             known.circuit = Circuit.from_item(item)
@@ -293,7 +305,20 @@ def _may_tell(known: _Known, now: float) -> bool:
 
 
 def _id(name: str) -> str:
+    """The item's key, which may have 2,048 bytes."""
+    name = name if len(name.encode()) < LONGEST_NAME else hashlib.sha256(name.encode()).hexdigest()
     return f"deployment#{name}"
+
+
+@contextmanager
+def _harmless(task: str, deployment: str | None = None) -> Iterator[None]:
+    """Whatever goes wrong with what is known of deployments, no request fails for it, and no answer that was paid for is lost."""
+    try:
+        yield
+    except Blind:
+        logger.warning("state out of reach", task=task, deployment=deployment)
+    except Exception as error:  # noqa: BLE001 - a fault of ours, or an item that nobody expects
+        logger.error("health failed", task=task, error=type(error).__name__, deployment=deployment)
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from gateway import request_log, streaming
-from gateway.attempts import Attempt, Route
+from gateway.attempts import Attempt, Route, token
 from gateway.candidates import Planner, admissible
 from gateway.context import RequestContext, current
 from gateway.credentials import provider_secrets
@@ -68,9 +68,7 @@ def _serve(key: ApiKey, question: Question, strategy: str | None, render: Render
     taken = Route(strategy or known.model(question.model).strategy)
     try:
         planner = planned(known, question, key, strategy, deployments)
-        answer = Router(question, fleet(), current().deadline, planner.plan, taken).route(
-            planner.plan([question.model])
-        )
+        answer = Router(question, fleet(), current().deadline, planner.plans, taken).route(question.model)
         response = render(answer, taken.cost)
     except GatewayError as error:
         response = error_response(error)
@@ -146,12 +144,7 @@ def gateway_headers(taken: Route, request: RequestContext) -> dict[str, str]:
 
 def _told(attempt: Attempt) -> str:
     """One attempt: the deployment, and what came of it, as parameters of RFC 8941's form."""
-    return f"{_token(attempt.deployment.name)};outcome={_token(attempt.outcome)[:64]};ms={attempt.milliseconds}"
-
-
-def _token(text: str) -> str:
-    """Without what separates attempts and their parts: a provider's own code must not read as another attempt."""
-    return "".join("_" if c in ',;="\\ ' else c for c in printable(text))
+    return f"{token(attempt.deployment.name)};outcome={attempt.word};ms={attempt.milliseconds}"
 
 
 def _listed(places: Sequence[str]) -> str:

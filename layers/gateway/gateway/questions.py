@@ -1,7 +1,7 @@
 """What is asked of a deployment: a chat or embeddings, fitted to what it can do."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -96,11 +96,9 @@ class Chat:
     @cached_property
     def _input_tokens(self) -> int:
         wire = self.request.wire()
-        size, images = 0, 0
-        for value in _strings([wire["messages"], wire.get("tools") or []]):
-            is_data = value.startswith("data:")
-            images += is_data
-            size += 0 if is_data else len(value.encode("utf-8", "replace"))
+        said = [wire["messages"], wire.get("tools") or []]
+        size = sum(len(text.encode("utf-8", "replace")) for text in _leaves(said) if isinstance(text, str))
+        images = sum(1 for message in self.request.messages for part in _parts(message) if part.type == "image_url")
         return math.ceil(size / BYTES_A_TOKEN) + images * IMAGE_TOKENS
 
     def _needs(self) -> Mapping[str, str]:
@@ -109,7 +107,7 @@ class Chat:
         if self.request.response_format and self.request.response_format.type == "json_schema":
             needs["json_schema"] = "response_format"
         for index, message in enumerate(self.request.messages):
-            for position, part in enumerate(message.content if isinstance(message.content, list) else ()):
+            for position, part in enumerate(_parts(message)):
                 if part.type == "image_url":
                     needs.setdefault("images", f"messages[{index}].content[{position}]")
         return needs
@@ -150,8 +148,9 @@ class Embedding:
 
     def expected(self, _: Deployment) -> Usage:
         """Tokens that a deployment is expected to charge for: those that were sent, or a quarter of the texts' bytes."""
-        size = sum(len(text.encode("utf-8", "replace")) for text in _strings(self.request.input))
-        tokens = sum(1 for _ in _numbers(self.request.input))
+        leaves = list(_leaves(self.request.input))
+        size = sum(len(leaf.encode("utf-8", "replace")) for leaf in leaves if isinstance(leaf, str))
+        tokens = sum(1 for leaf in leaves if isinstance(leaf, int))
         return Usage(input_tokens=math.ceil(size / BYTES_A_TOKEN) + tokens, output_tokens=0)
 
 
@@ -165,23 +164,21 @@ def _lack(deployment: Deployment, needs: Mapping[str, str]) -> Inexpressible | N
     return None
 
 
+def _parts(message: Any) -> Sequence[Any]:
+    return message.content if isinstance(message.content, list) else ()
+
+
 def _leaves(value: Any) -> Iterator[Any]:
-    """All that is in objects and arrays, however deep; not the objects' names."""
+    """All that is in objects and arrays, however deep; not the objects' names, and no images, which count by themselves."""
     ahead = [value]
     while ahead:
         found = ahead.pop()
-        if isinstance(found, dict | list):
-            ahead += found.values() if isinstance(found, dict) else found
+        if isinstance(found, dict):
+            ahead += (inner for name, inner in found.items() if name != "image_url")
+        elif isinstance(found, list):
+            ahead += found
         else:
             yield found
-
-
-def _strings(value: Any) -> Iterator[str]:
-    return (leaf for leaf in _leaves(value) if isinstance(leaf, str))
-
-
-def _numbers(value: Any) -> Iterator[int]:
-    return (leaf for leaf in _leaves(value) if isinstance(leaf, int))
 
 
 def parse(body: dict[str, Any]) -> Question:

@@ -1,6 +1,6 @@
 """How long to wait before asking again, and how long for an answer. All of it fits into the request's one deadline."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 MAX_RETRIES = 2
 """Of a request, beside the first call to each deployment."""
@@ -12,6 +12,8 @@ ASSUMED_SECONDS = 5.0
 """What a deployment takes that has never been measured."""
 ROOM = 1.5
 """Times the usual, an answer may well take."""
+LEAST_ROOM = 2.0
+"""Seconds, so much it may well take however quick it usually is."""
 PATIENCE = 3.0
 """Times its usual, a deployment is waited for whoever else might answer."""
 
@@ -31,19 +33,19 @@ def wait(retry: int, retry_after: float | None, chance: Callable[[], float]) -> 
     return chance() * min(CAP_SECONDS, BASE_SECONDS * 2.0**retry)
 
 
-def patience(remaining: float, usual: float | None, next_usual: float | None, *, is_probe: bool) -> float:
-    """Seconds that a deployment gets for its answer while another one could answer, too.
+def patience(remaining: float, usual: float | None, others: Sequence[float | None], *, is_probe: bool) -> float:
+    """Seconds that a deployment gets for its answer while others could answer, too.
 
-    The other one keeps the time that it needs, so that a silent deployment does not use up the request's; but what is only
-    slow is not cut off: it keeps half of the time, and a multiple of what it usually takes.
+    The others keep the time that they need one after the other, so that a silent deployment does not use up the request's;
+    but what is only slow is not cut off: it keeps half of the time, and a multiple of what it usually takes.
 
     Args:
         remaining: until the request's deadline.
         usual: what the deployment usually takes; None if that is not known.
-        next_usual: what the other one does.
+        others: what each of the others does.
         is_probe: whether the deployment failed lately, and nobody knows whether it works again.
     """
     if is_probe:
         return remaining / 2
-    reserve = ROOM * (ASSUMED_SECONDS if next_usual is None else next_usual)
+    reserve = sum(max(LEAST_ROOM, ROOM * (ASSUMED_SECONDS if other is None else other)) for other in others)
     return min(remaining, max(remaining / 2, remaining - reserve, PATIENCE * (usual or 0.0)))

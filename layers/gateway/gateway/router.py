@@ -2,14 +2,13 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gateway import retry
 from gateway.attempts import Route
 from gateway.calls import Call
-from gateway.candidates import LeftOut, Plan, Replan, Step, nobody
-from gateway.circuits import AHEAD_SECONDS
+from gateway.candidates import LeftOut, Plan, Plans, Step, nobody
 from gateway.deadline import Deadline
 from gateway.errors import (
     ContentFiltered,
@@ -61,7 +60,7 @@ class Router:
         question: what is asked.
         health: what the fleet knows of the deployments, and is told.
         deadline: of the whole request.
-        replan: plans for other models, for fallbacks that only some errors lead to.
+        plans: makes plans for models and their fallbacks, one after the other, as they are needed.
         taken: filled in as it goes, so that the log row can tell of a failure too.
         clock: measures attempts, in seconds; sleep: waits, in seconds; chance: gives numbers from 0 to below 1.
     """
@@ -69,30 +68,35 @@ class Router:
     question: Question
     health: Health
     deadline: Deadline
-    replan: Replan
+    plans: Plans
     taken: Route
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
     _entries: list[_Entry] = field(default_factory=list)
     _left_out: list[LeftOut] = field(default_factory=list)
+    _ahead_of_need: Iterator[Plan] = field(default_factory=lambda: iter(()))
     _retries: int = 0
     _waited: float = 0.0
     _fault: InvalidRequest | None = None
     _last: UpstreamError | None = None
+    _left_behind: set[str] = field(default_factory=set)
 
-    def route(self, plan: Plan) -> Answer:
+    def route(self, model: str) -> Answer:
         """Ask until one answers.
 
+        Args:
+            model: the id of the model that is asked for.
         Raises:
             ProviderNotConfigured: no deployment has credentials.
             InvalidRequest: the request is at fault, or none of the deployments can express it: the first one's reason.
             UpstreamError: all failed, by the last one's error, or the deadline passed.
             ServiceUnavailable: nobody was asked, since none can be for now.
         """
-        self._take(plan)
+        self._turn_to(model)
         while True:
-            self.deadline.remaining()
+            if self.deadline.remaining() < LEAST_SECONDS and self._last:
+                raise self._all_failed(self._last)
             entry, probe = self._next() or (None, False)
             if entry is None:
                 raise self._failure()
@@ -111,9 +115,19 @@ class Router:
         entry.ready_at = now + retry.wait(self._retries, error.retry_after, self.chance)
         entry.told_at = None if error.retry_after is None else now + error.retry_after
 
-    def _take(self, plan: Plan) -> None:
-        self._entries += [_Entry(step) for step in plan.steps]
-        self._left_out += plan.left_out
+    def _turn_to(self, *ids: str) -> None:
+        """From here on ask these models, and their fallbacks; none of who has been asked."""
+        self._entries.clear()
+        self._ahead_of_need = self.plans(ids, {attempt.deployment.name for attempt in self.taken.attempts})
+
+    def _take_more(self) -> bool:
+        """The next model's deployments, if there is one more that has any."""
+        for plan in self._ahead_of_need:
+            self._left_out += plan.left_out
+            if plan.steps:
+                self._entries += [_Entry(step) for step in plan.steps]
+                return True
+        return False
 
     # Who is asked next.
 
@@ -122,7 +136,13 @@ class Router:
         return self._untried() or self._lone() or self._again() or self._ahead()
 
     def _untried(self) -> tuple[_Entry, bool] | None:
-        for entry in self._entries:
+        found = self._free_among(self._entries)
+        while found is None and self._asked() < MAX_DEPLOYMENTS and self._take_more():
+            found = self._free_among(self._entries)
+        return found
+
+    def _free_among(self, entries: Sequence[_Entry]) -> tuple[_Entry, bool] | None:
+        for entry in entries:
             if self._tried(entry) or not self._is_able(entry) or self._asked() == MAX_DEPLOYMENTS:
                 continue
             now, circuit = self.deadline.now(), self.health.circuit(entry.name)
@@ -159,7 +179,7 @@ class Router:
                 and not circuit.openings
                 and self._asked() < MAX_DEPLOYMENTS
             ):
-                times.append((circuit.limited_until, entry))
+                times.append((now + retry.wait(0, circuit.limited_until - now, self.chance), entry))
             elif self._tried(entry) and (circuit.state(entry.ready_at) == "closed" or self._is_lone(entry)):
                 times.append((max(entry.ready_at, now), entry))
         if not times:
@@ -171,16 +191,15 @@ class Router:
         return entry, False
 
     def _ahead(self) -> tuple[_Entry, bool] | None:
-        """Before giving up: whoever's circuit is due soonest, unless somebody has just tried that."""
+        """Before giving up: who is due soonest, unless somebody is trying that, or has just tried it; then the next."""
+        if self._asked() == MAX_DEPLOYMENTS:
+            return None
         now = self.deadline.now()
-        blocked = [(until, entry) for entry, until in self._blocked(now)]
-        if not blocked or self._asked() == MAX_DEPLOYMENTS:
-            return None
-        _, entry = min(blocked, key=lambda found: found[0])
-        circuit = self.health.circuit(entry.name)
-        if circuit.probe_until > now or now - circuit.probed_at < AHEAD_SECONDS:
-            return None
-        return (entry, True) if self._elected(entry, ahead=True) else None
+        for entry, _ in sorted(self._blocked(now), key=lambda found: found[1]):
+            circuit = self.health.circuit(entry.name)
+            if circuit.may_be_probed_ahead(now) and self._elected(entry, ahead=True):
+                return entry, True
+        return None
 
     def _blocked(self, now: float) -> list[tuple[_Entry, float]]:
         """Who has not been asked because of its circuit, and until when that holds."""
@@ -194,6 +213,8 @@ class Router:
         return any(attempt.deployment.name == entry.name for attempt in self.taken.attempts)
 
     def _is_lone(self, entry: _Entry) -> bool:
+        while self._take_more():  # whoever might be asked counts
+            pass
         return all(other is entry or not self._is_able(other) for other in self._entries)
 
     def _is_able(self, entry: _Entry) -> bool:
@@ -224,25 +245,25 @@ class Router:
     # One call.
 
     def _seconds(self, entry: _Entry, *, is_probe: bool) -> float:
-        """What it gets for its answer."""
-        remaining, candidate = self.deadline.remaining(), entry.step.candidate
-        own = candidate.deployment.timeout
-        if others := self._others(entry):
-            usual = self.health.seconds(entry.name)
-            remaining = retry.patience(remaining, usual, self.health.seconds(others[0].name), is_probe=is_probe)
+        """What it gets for its answer, so that enough is left for who would be asked if it failed."""
+        remaining, own = self.deadline.remaining(), entry.step.candidate.deployment.timeout
+        others = self._others(entry, blocked=is_probe)
+        if others or self._take_more():
+            usual = [self.health.seconds(other.name) for other in others or self._others(entry, blocked=is_probe)]
+            remaining = retry.patience(remaining, self.health.seconds(entry.name), usual, is_probe=is_probe)
         return min(remaining, own or remaining)
 
-    def _others(self, entry: _Entry) -> list[_Entry]:
-        """Who would be asked if this one failed."""
-        now = self.deadline.now()
-        return [
-            other
-            for other in self._entries
-            if other is not entry
-            and not self._tried(other)
-            and other.refusal is None
-            and self.health.circuit(other.name).state(now) == "closed"
+    def _others(self, entry: _Entry, *, blocked: bool) -> list[_Entry]:
+        """Who would be asked if this one failed.
+
+        Args:
+            blocked: whether those count, too, whose circuits are open: when nobody else is left.
+        """
+        now, places = self.deadline.now(), MAX_DEPLOYMENTS - self._asked() - 1
+        untried = [
+            other for other in self._entries if other is not entry and not self._tried(other) and not other.refusal
         ]
+        return [o for o in untried if blocked or self.health.circuit(o.name).state(now) == "closed"][: max(0, places)]
 
     def _ask(self, entry: _Entry, probe: bool) -> Answer:
         if entry.fitted is None:
@@ -261,25 +282,25 @@ class Router:
         """
         too_long = isinstance(fault, ContextLengthExceeded)
         ids = model.context_length_fallbacks if too_long else model.content_policy_fallbacks
-        plan = self.replan(ids) if ids else Plan()
-        if not plan.steps:
+        self._left_behind.add(model.id)
+        self._turn_to(*(found for found in ids if found not in self._left_behind))
+        if not self._take_more():
             raise fault
         self._fault, self._last = fault, None
-        self._entries.clear()
-        self._take(plan)
 
     def _failure(self) -> GatewayError:
         """What the request ends in."""
         if self._last:
             return self._all_failed(self._last)
-        if self._fault:
-            return self._fault
         now = self.deadline.now()
-        if blocked := self._blocked(now):
+        blocked = self._blocked(now)
+        if blocked and self._asked() < MAX_DEPLOYMENTS:
             return ServiceUnavailable(
                 f"All deployments of '{self.question.model[:200]}' have failed lately and are not asked for now.",
                 retry_after=min(until for _, until in blocked) - now,
             )
+        if self._fault:
+            return self._fault
         refusals = [entry.refusal for entry in self._entries if entry.refusal]
         return refusals[0] if refusals else nobody(self.question, self._left_out)
 

@@ -20,7 +20,7 @@ from gateway.observability import count
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-CALL_SECONDS = 0.5
+CALL_SECONDS = 0.3
 PAUSE_SECONDS = 5.0
 """For so long a table that did not answer is not asked again."""
 KEPT_SECONDS = 86_400

@@ -85,8 +85,8 @@ def latency(candidates: Sequence[Candidate], turn: float) -> list[Placed]:
     bound = NEAR * min(known) if known else 0.0
     near = [one for one in candidates if one.seconds is None or one.seconds <= bound]
     far = sorted((one for one in candidates if one not in near), key=lambda one: one.seconds or 0.0)
-    if not far:
-        return [(one, f"{_time(one)}, among the fastest") for one in drawn(near, turn)]
+    if not any(_weight(one) for one in far):
+        turn = EXPLORED + turn * (1 - EXPLORED)
     if turn >= EXPLORED:
         first = drawn(near, (turn - EXPLORED) / (1 - EXPLORED))
         return [*((one, f"{_time(one)}, among the fastest") for one in first), *((one, _time(one)) for one in far)]
@@ -144,6 +144,7 @@ def drawn(
         while index < len(left) - 1 and point >= shares[index]:
             point -= shares[index]
             index += 1
+        index = index if any(shares) else 0
         turn = min(max(point / shares[index], 0.0), math.nextafter(1, 0)) if shares[index] else 0.0
         order.append(left.pop(index))
     return order
