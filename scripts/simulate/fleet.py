@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.circuits import Circuit, reset_seconds
-from gateway.health import Health, Result
+from gateway.circuits import Circuit, Result, reset_seconds
+from gateway.health import Health
 from gateway.state import State
 
 NAME, OTHER = "provider/under-test", "provider/other"

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, cast
 from unittest.mock import patch
 
 from gateway import pricing
-from gateway.health import Health, Result
+from gateway.circuits import Result
+from gateway.health import Health
 from gateway.registry import Deployment, Model, Provider
 from gateway.state import State
 from gateway.strategies import STRATEGIES, Candidate, Turns

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from gateway import dynamodb
-from gateway.health import Health, Result
+from gateway.circuits import Result
+from gateway.health import Health
 from gateway.state import State
 from simulate.table import Table
 

@@ -7,9 +7,9 @@ import pytest
 
 from gateway import pricing, questions
 from gateway.candidates import Plan, Planner
+from gateway.circuits import Result
 from gateway.embeddings import EmbeddingRequest
 from gateway.errors import ModelNotAllowed, ProviderNotConfigured
-from gateway.health import Result
 from gateway.keys import ApiKey
 from gateway.questions import Chat, Embedding, Question
 from gateway.registry import Deployment, Model

@@ -7,7 +7,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from gateway import circuits
-from gateway.health import FRESH_SECONDS, Health, Result
+from gateway.circuits import Result
+from gateway.health import FRESH_SECONDS, Health
 from gateway.state import PAUSE_SECONDS, State
 from simulate.table import Table
 

@@ -6,6 +6,7 @@ import pytest
 
 from gateway import circuits, questions
 from gateway.attempts import Route
+from gateway.circuits import Result
 from gateway.errors import (
     ContentFiltered,
     ContextLengthExceeded,
@@ -16,7 +17,7 @@ from gateway.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from gateway.health import Health, Result
+from gateway.health import Health
 from gateway.keys import ApiKey
 from gateway.registry import MAX_DEPLOYMENTS, Model
 from gateway.state import State

@@ -125,6 +125,17 @@ def test_by_latency_those_within_ten_per_cent_share_by_weight() -> None:
     assert firsts["c"] <= 10_000 * EXPLORED
 
 
+def test_by_latency_what_has_no_weight_is_not_looked_at_out_of_turn() -> None:
+    some = [candidate("a", seconds=1.0), candidate("b", seconds=2.0, weight=0), candidate("c", seconds=4.0)]
+    assert "b" not in {names(strategies.latency(some, step / 1000))[0] for step in range(1000)}
+    drained = [candidate("a", seconds=1.0), candidate("b", seconds=2.0, weight=0)]
+    assert {names(strategies.latency(drained, step / 1000)) for step in range(1000)} == {"ab"}
+
+
+def test_where_nothing_has_weight_the_order_is_that_of_the_list() -> None:
+    assert names(strategies.round_robin([candidate(name, weight=0) for name in "abc"], 0.7)) == "abc"
+
+
 # One number for all draws.
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from gateway import pricing, retry
 from gateway.attempts import Attempt, Route
 from gateway.candidates import Step
+from gateway.circuits import Result
 from gateway.deadline import Deadline
 from gateway.errors import (
     CredentialsRefused,
@@ -16,7 +17,7 @@ from gateway.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from gateway.health import Health, Result
+from gateway.health import Health
 from gateway.observability import logger
 from gateway.providers.base import Answer
 from gateway.questions import Fitted

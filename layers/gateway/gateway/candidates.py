@@ -11,7 +11,7 @@ from gateway.errors import GatewayError, ModelNotAllowed, ProviderNotConfigured
 from gateway.health import Health
 from gateway.keys import ApiKey
 from gateway.questions import Question
-from gateway.registry import Deployment, Endpoint, Model, Registry
+from gateway.registry import FALLBACKS, Deployment, Endpoint, Model, Registry
 from gateway.strategies import STRATEGIES, Candidate, Placed, Turns
 
 
@@ -166,9 +166,20 @@ def admissible(registry: Registry, question: Question, key: ApiKey, now: float) 
     refusals = [refused(question, key, model, found, now) for model in nearest for found in model.deployments]
     if all(refusals):
         raise refusals[0] or ModelNotAllowed("This API key may not use the model.", param="model")
-    models = {model.id: model for model in (*nearest, *registry.reachable(asked.id))}.values()
+    models = {model.id: model for model in (*nearest, *_reachable(registry, asked.id))}.values()
     pairs = ((model, deployment) for model in models for deployment in model.deployments)
     return [deployment for model, deployment in pairs if not refused(question, key, model, deployment, now)]
+
+
+def _reachable(registry: Registry, model_id: str) -> Iterator[Model]:
+    """The model, and all that any of its lists of fallbacks, and theirs, lead to; each once."""
+    seen, ahead = set[str](), [model_id]
+    while ahead:
+        found = ahead.pop()
+        if found not in seen:
+            seen.add(found)
+            yield (model := registry.models[found])
+            ahead += (fallback for kind in FALLBACKS for fallback in getattr(model, kind))
 
 
 def nobody(question: Question, left_out: Sequence[LeftOut]) -> GatewayError:

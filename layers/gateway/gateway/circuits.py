@@ -157,6 +157,28 @@ class Circuit:
         return least_rate(failed, total) >= RATE
 
 
+@dataclass(frozen=True)
+class Result:
+    """What came of a call to a deployment.
+
+    Attributes:
+        kind: "ok": it answered, be it that the request is at fault; "failed"; "limited": it takes no requests for a while;
+            "refused": it does not take the gateway's credentials; "unknown": nothing that can be held against it.
+        started: when it was called, in seconds since the epoch.
+        probe: whether by an elected prober.
+        counted: whether `calling` has counted it.
+        seconds: to a full answer; None if there was none.
+        retry_after: seconds that it wants to be left alone for.
+    """
+
+    kind: str
+    started: float
+    probe: bool = False
+    counted: bool = False
+    seconds: float | None = None
+    retry_after: float = 0.0
+
+
 COUNTERS = ("slice", "calls", "failed", "calls_before", "failed_before", "reports", "reports_before", "openings")
 MOMENTS = ("since", "failed_at", "answered_at", "due", "probe_until", "probed_at", "limited_until")
 COUNTERS = ("slice", "calls", "failed", "calls_before", "failed_before", "reports", "reports_before", "openings")

@@ -6,20 +6,18 @@ the table, requests go on with what is known.
 """
 
 import functools
-import hashlib
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from gateway import circuit_changes as changes
-from gateway.circuits import FAILURES, MAX_LIMIT_SECONDS, Circuit, slice_of
+from gateway.circuits import FAILURES, MAX_LIMIT_SECONDS, Circuit, Result, slice_of
 from gateway.latencies import Latency
 from gateway.observability import count, logger
 from gateway.settings import settings
-from gateway.state import CALL_SECONDS, Blind, Change, Item, State
+from gateway.state import CALL_SECONDS, Change, Item, State, harmless, key_of
 
 FRESH_SECONDS = 4.0
 """For so long an instance goes on with what it has read."""
@@ -29,33 +27,10 @@ MANY_REPORTS = 100
 """Of one slice: beyond that, instances tell less often."""
 MAX_READ = 100
 """As many as DynamoDB takes at once."""
-LONGEST_NAME = 1024
 SAME_SECONDS = 1e-5
 TRIES = 3
 NEWS_SECONDS = 10.0
 """An instance tells of a deployment's latency at most so often."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of a call to a deployment.
-
-    Attributes:
-        kind: "ok": it answered, be it that the request is at fault; "failed"; "limited": it takes no requests for a while;
-            "refused": it does not take the gateway's credentials; "unknown": nothing that can be held against it.
-        started: when it was called, in seconds since the epoch.
-        probe: whether by an elected prober.
-        counted: whether `calling` has counted it.
-        seconds: to a full answer; None if there was none.
-        retry_after: seconds that it wants to be left alone for.
-    """
-
-    kind: str
-    started: float
-    probe: bool = False
-    counted: bool = False
-    seconds: float | None = None
-    retry_after: float = 0.0
 
 
 @dataclass
@@ -105,11 +80,11 @@ class Health:
         stale = self._stale(names, now)
         if not stale:
             return
-        with _harmless("read"):
-            found = self._state.read([_id(name) for name in stale], now)
+        with harmless("read"):
+            found = self._state.read([key_of(name) for name in stale], now)
             for name in stale:
-                if _id(name) in found:
-                    self._learn(name, found[_id(name)], now)
+                if key_of(name) in found:
+                    self._learn(name, found[key_of(name)], now)
 
     def refreshing(self, names: Iterable[str], now: float) -> Callable[[], None]:
         """Begin to read beside other work.
@@ -150,7 +125,7 @@ class Health:
         Returns:
             Whether this request is the prober. If not, the circuit is known anew: it may have been closed.
         """
-        with _harmless("elect", deployment=name):
+        with harmless("elect", deployment=name):
             elected = self._change(name, changes.elected(now, until, self._name, ahead=ahead), now)
             circuit = self.circuit(name)  # ours already, if our own write was sent twice
             return elected or (circuit.prober == self._name and abs(circuit.probe_until - until) < SAME_SECONDS)
@@ -169,7 +144,7 @@ class Health:
             return False
         known.count(now, calls=1)
         if _may_tell(known, now):
-            with _harmless("tell", deployment=name):
+            with harmless("tell", deployment=name):
                 self._tell(name, known, now)
         return True
 
@@ -180,7 +155,7 @@ class Health:
             now: seconds since the epoch.
         """
         known = self._known(name)
-        with _harmless("tell", deployment=name):
+        with harmless("tell", deployment=name):
             if result.kind == "ok":
                 self._answered(name, known, result, now)
             elif result.kind == "limited":
@@ -277,7 +252,7 @@ class Health:
         return came_due or not 0 <= now - known.read_at < FRESH_SECONDS
 
     def _change(self, name: str, change: Change, now: float) -> bool:
-        changed, item = self._state.update(_id(name), change, now)
+        changed, item = self._state.update(key_of(name), change, now)
         self._learn(name, item, now)
         return changed
 
@@ -302,23 +277,6 @@ def _is_trial(circuit: Circuit, result: Result) -> bool:
 def _may_tell(known: _Known, now: float) -> bool:
     crowd = max(known.circuit.reports, known.circuit.reports_before) / MANY_REPORTS
     return now - known.told_at >= TELL_SECONDS * max(1.0, crowd)
-
-
-def _id(name: str) -> str:
-    """The item's key, which may have 2,048 bytes."""
-    name = name if len(name.encode()) < LONGEST_NAME else hashlib.sha256(name.encode()).hexdigest()
-    return f"deployment#{name}"
-
-
-@contextmanager
-def _harmless(task: str, deployment: str | None = None) -> Iterator[None]:
-    """Whatever goes wrong with what is known of deployments, no request fails for it, and no answer that was paid for is lost."""
-    try:
-        yield
-    except Blind:
-        logger.warning("state out of reach", task=task, deployment=deployment)
-    except Exception as error:  # noqa: BLE001 - a fault of ours, or an item that nobody expects
-        logger.error("health failed", task=task, error=type(error).__name__, deployment=deployment)
 
 
 @functools.cache

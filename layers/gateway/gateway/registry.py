@@ -197,16 +197,6 @@ class Registry:
                 yield model
                 ahead += (self.models[fallback] for fallback in reversed(model.fallbacks))
 
-    def reachable(self, model_id: str) -> Iterator[Model]:
-        """The model, and all that any of its lists of fallbacks, and theirs, lead to; each once."""
-        seen, ahead = dict[str, None](), [model_id]
-        while ahead:
-            found = ahead.pop()
-            if found not in seen:
-                seen[found] = None
-                yield (model := self.models[found])
-                ahead += (fallback for kind in FALLBACKS for fallback in getattr(model, kind))
-
     def _check_fallbacks(self) -> None:
         for model in self.models.values():
             for kind in FALLBACKS:

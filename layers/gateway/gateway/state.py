@@ -4,8 +4,10 @@ Nothing here may hold a request up, or fail it: every call is bounded, and a tab
 while.
 """
 
+import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ from botocore.exceptions import ClientError
 from gateway import dynamodb
 from gateway.deadline import TimeIsUp, run_within
 from gateway.errors import ServiceUnavailable
-from gateway.observability import count
+from gateway.observability import count, logger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,6 +26,7 @@ CALL_SECONDS = 0.3
 PAUSE_SECONDS = 5.0
 """For so long a table that did not answer is not asked again."""
 KEPT_SECONDS = 86_400
+LONGEST_NAME = 1024
 NAME, VALUE = re.compile(r"#(\w+)"), re.compile(r":(\w+)")
 
 Item = dict[str, Any]
@@ -123,6 +126,23 @@ class State:
             self._paused_until = now + PAUSE_SECONDS
             count("StateUnavailable")
             raise Blind from None
+
+
+def key_of(deployment: str) -> str:
+    """The key of a deployment's item; DynamoDB's may have 2,048 bytes, and names are longer where somebody means it."""
+    encoded = deployment.encode()
+    return f"deployment#{deployment if len(encoded) < LONGEST_NAME else hashlib.sha256(encoded).hexdigest()}"
+
+
+@contextmanager
+def harmless(task: str, deployment: str | None = None) -> Iterator[None]:
+    """Whatever goes wrong with what is known of deployments, no request fails for it, and no answer that was paid for is lost."""
+    try:
+        yield
+    except Blind:
+        logger.warning("state out of reach", task=task, deployment=deployment)
+    except Exception as error:  # noqa: BLE001 - a fault of ours, or an item that nobody expects
+        logger.error("health failed", task=task, error=type(error).__name__, deployment=deployment)
 
 
 def _number(value: Any) -> Any:
