@@ -103,7 +103,8 @@ def install_node_packages() -> Path:
     """The packages, installed once."""
     home = envs.ROOT / ".local" / "node"
     if not (home / "installed").exists() or (home / "installed").read_text() != str(NODE_PACKAGES):
-        quick_to_fail = ["--no-audit", "--no-fund", "--fetch-retries=1", "--fetch-retry-maxtimeout=5000"]
+        retries = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
+        quick_to_fail = ["--no-audit", "--no-fund", *retries]
         command = ["npm", "install", "--prefix", str(home), *quick_to_fail, *NODE_PACKAGES]
         home.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
