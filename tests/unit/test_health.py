@@ -429,3 +429,16 @@ def test_a_name_that_no_key_can_hold_is_kept_by_its_hash(fleet: Instances) -> No
     fleet[0].report(name, Result("limited", fleet.now, retry_after=9.0), fleet.now)
     (key,) = fleet.table.items
     assert len(key.encode()) < 100
+
+
+def test_a_probe_that_outlived_its_lease_does_not_end_the_next_one(fleet: Instances) -> None:
+    fleet.open()
+    fleet.after(2)
+    fleet[0].refresh([D], fleet.now)
+    assert fleet[0].elect(D, fleet.now, fleet.now + 5)
+    fleet.after(6)
+    fleet[1].refresh([D], fleet.now)
+    assert fleet[1].elect(D, fleet.now, fleet.now + 5)
+    fleet[0].report(D, Result("unknown", fleet.now - 6, probe=True), fleet.now)
+    fleet[2].refresh([D], fleet.now)
+    assert not fleet[2].elect(D, fleet.now, fleet.now + 5)

@@ -118,9 +118,9 @@ def elected(now: float, until: float, prober: str, *, ahead: bool) -> Change:
     )
 
 
-def released() -> Change:
-    """The probe is over and has shown nothing."""
-    return Change("REMOVE #probe_until", "attribute_exists(#probe_until)", {})
+def released(prober: str) -> Change:
+    """The probe is over and has shown nothing; one that somebody else has begun meanwhile goes on."""
+    return Change("REMOVE #probe_until", "#prober = :prober", {"prober": prober})
 
 
 def timed(seconds: float, seen: float | None) -> Change:

@@ -165,7 +165,7 @@ class Health:
             elif result.kind == "failed":
                 self._failed(name, known, result, now)
             if result.probe and result.kind in ("unknown", "limited", "refused"):
-                self._change(name, changes.released(), now)
+                self._change(name, changes.released(self._name), now)
 
     def _answered(self, name: str, known: _Known, result: Result, now: float) -> None:
         circuit = known.circuit
@@ -206,7 +206,7 @@ class Health:
         calls, failed = known.circuit.counts(now)
         if known.circuit.is_open(now) or not self._change(name, changes.opened(known.circuit, now, probed=probed), now):
             if probed:
-                self._change(name, changes.released(), now)
+                self._change(name, changes.released(self._name), now)
         elif again:
             logger.warning("circuit stays open", deployment=name)
         else:
@@ -217,7 +217,7 @@ class Health:
         was_open = known.circuit.openings > 0
         if not self._change(name, changes.closed(known.circuit, now), now):
             if probed:
-                self._change(name, changes.released(), now)
+                self._change(name, changes.released(self._name), now)
         elif was_open:
             logger.warning("circuit closed", deployment=name)
             count("CircuitClosed", deployment=name)
