@@ -135,7 +135,7 @@ def test_what_a_provider_charges_for_an_answer_that_never_came_is_not_known(
     gateway.chat(model="priced")
     capsys.readouterr()
     upstream.enqueue(reply)
-    answer = gateway.chat(LambdaContext(1150), model="priced")
+    answer = gateway.chat(LambdaContext(2000), model="priced")
     assert (answer.status, "x-gateway-cost-usd" in answer.headers) == (504, False)
     assert gateway.rows()[-1]["cost_usd"] is None
     assert [list(metric)[-1] for metric in metrics(capsys)] == ["UnknownUsage"]
