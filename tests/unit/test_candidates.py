@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway import pricing, questions
+from gateway import pricing
 from gateway.candidates import Plan, Planner
 from gateway.circuits import Result
 from gateway.embeddings import EmbeddingRequest
@@ -16,13 +16,6 @@ from gateway.registry import Deployment, Model
 from gateway.strategies import Turns
 from tests.unit.builders import request
 from tests.unit.routing import CLOSED, OPEN, SECRETS, Script, deployments, registry
-
-
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Script:
-    found = Script()
-    monkeypatch.setattr(questions, "adapter", found.adapter)
-    return found
 
 
 def price(rate: str) -> Any:
@@ -130,7 +123,7 @@ def test_what_is_left_out_is_told_with_its_reason(script: Script) -> None:
         ApiKey("k", frozenset(), models=frozenset({"m", "g"})), secrets={}, f=fallback, g=other,
     )  # fmt: skip
     assert names(plan) == ["b"]
-    assert [(left.candidate.name, left.configured, left.capable, left.why) for left in plan.left_out] == [
+    assert [(left.candidate.name, left.configured, left.capable, left.error.message) for left in plan.left_out] == [
         ("open/a", False, None, "There are no credentials for open."),
         ("open/c", None, None, "This API key may not use the model 'f'."),
         ("closed/d", True, False, "response_format: closed/d follows no JSON schema."),
@@ -143,4 +136,4 @@ def test_a_key_with_a_budget_uses_only_what_has_a_price(script: Script) -> None:
     model = Model("m", tuple(deployments("a") + deployments("b", price=price("1"))))
     plan = planned(script, model, key=ApiKey("k", frozenset(), may_spend_unpriced=False))
     assert names(plan) == ["b"]
-    assert "is not known" in plan.left_out[0].why
+    assert "is not known" in plan.left_out[0].error.message

@@ -50,6 +50,11 @@ class Instances:
         seconds = takes if kind == "ok" else None
         self[number].report(D, Result(kind, started, probe, counted, seconds, **more), self.now)
 
+    def elect(self, number: int, seconds: float) -> bool:
+        """Whether an instance becomes the prober, for so long, once it has read what it should."""
+        self[number].refresh([D], self.now)
+        return self[number].elect(D, self.now, self.now + seconds)
+
     def open(self) -> None:
         for number in range(16):
             self.call(number % len(self.all), "failed", takes=0.01)
@@ -154,11 +159,9 @@ def test_a_failed_probe_opens_it_for_longer(fleet: Instances) -> None:
 def test_the_lease_of_a_prober_that_was_killed_ends(fleet: Instances) -> None:
     fleet.open()
     fleet.after(2)
-    fleet[0].refresh([D], fleet.now)
-    assert fleet[0].elect(D, fleet.now, fleet.now + 10)
+    assert fleet.elect(0, 10)
     fleet.after(9)
-    fleet[1].refresh([D], fleet.now)
-    assert not fleet[1].elect(D, fleet.now, fleet.now + 10)
+    assert not fleet.elect(1, 10)
     fleet.after(1)
     assert fleet[1].elect(D, fleet.now, fleet.now + 10)
 
@@ -166,25 +169,21 @@ def test_the_lease_of_a_prober_that_was_killed_ends(fleet: Instances) -> None:
 def test_a_probe_that_says_nothing_frees_the_place_of_the_prober(fleet: Instances) -> None:
     fleet.open()
     fleet.after(2)
-    fleet[0].refresh([D], fleet.now)
-    assert fleet[0].elect(D, fleet.now, fleet.now + 10)
+    assert fleet.elect(0, 10)
     fleet.call(0, "unknown", probe=True)
-    fleet[1].refresh([D], fleet.now)
-    assert fleet[1].elect(D, fleet.now, fleet.now + 10)
+    assert fleet.elect(1, 10)
 
 
 def test_others_who_fail_do_not_end_the_probe_of_one(fleet: Instances) -> None:
     """Calls that began before are still under way, and fail, while somebody probes."""
     fleet.call(0, "failed")
     fleet.after(circuits.QUIET_SECONDS)
-    fleet[0].refresh([D], fleet.now)
-    assert fleet[0].elect(D, fleet.now, fleet.now + 20)
+    assert fleet.elect(0, 20)
     for number in range(40):
         fleet[1].report(D, Result("failed", fleet.now - 10), fleet.now + number / 10)
     assert fleet.item["openings"] == 1
     fleet.after(6)
-    fleet[2].refresh([D], fleet.now)
-    assert not fleet[2].elect(D, fleet.now, fleet.now + 20)
+    assert not fleet.elect(2, 20)
 
 
 def test_before_its_time_a_circuit_is_probed_every_few_seconds_by_one(fleet: Instances) -> None:
@@ -347,8 +346,7 @@ def test_an_item_that_somebody_else_has_written_harms_no_request(fleet: Instance
 def test_an_old_probe_s_answer_does_not_close_what_has_been_opened_since(fleet: Instances) -> None:
     fleet.call(0, "failed")
     fleet.after(circuits.QUIET_SECONDS)
-    fleet[0].refresh([D], fleet.now)
-    assert fleet[0].elect(D, fleet.now, fleet.now + 20)
+    assert fleet.elect(0, 20)
     started = fleet.now
     for number in range(12):
         fleet[1].report(D, Result("failed", started), fleet.now + number / 10)
@@ -380,8 +378,7 @@ def test_an_old_answer_does_not_free_a_deployment_that_has_failed_since(fleet: I
     fleet.after(3600)
     fleet.call(1, "failed")
     fleet.after(circuits.QUIET_SECONDS + 0.001)
-    fleet[0].refresh([D], fleet.now)
-    assert fleet[0].elect(D, fleet.now, fleet.now + 10)
+    assert fleet.elect(0, 10)
     fleet[0].calling(D, fleet.now)
     assert fleet.see(0) == "half-open"
 
@@ -389,8 +386,7 @@ def test_an_old_answer_does_not_free_a_deployment_that_has_failed_since(fleet: I
 def test_who_was_elected_by_a_write_that_was_sent_twice_knows_it(fleet: Instances) -> None:
     fleet.call(0, "failed")
     fleet.after(circuits.QUIET_SECONDS)
-    fleet[0].refresh([D], fleet.now)
-    assert fleet[0].elect(D, fleet.now, fleet.now + 10)
+    assert fleet.elect(0, 10)
     assert fleet[0].elect(D, fleet.now, fleet.now + 10)
     assert not fleet[1].elect(D, fleet.now, fleet.now + 10)
 
@@ -434,11 +430,8 @@ def test_a_name_that_no_key_can_hold_is_kept_by_its_hash(fleet: Instances) -> No
 def test_a_probe_that_outlived_its_lease_does_not_end_the_next_one(fleet: Instances) -> None:
     fleet.open()
     fleet.after(2)
-    fleet[0].refresh([D], fleet.now)
-    assert fleet[0].elect(D, fleet.now, fleet.now + 5)
+    assert fleet.elect(0, 5)
     fleet.after(6)
-    fleet[1].refresh([D], fleet.now)
-    assert fleet[1].elect(D, fleet.now, fleet.now + 5)
+    assert fleet.elect(1, 5)
     fleet[0].report(D, Result("unknown", fleet.now - 6, probe=True), fleet.now)
-    fleet[2].refresh([D], fleet.now)
-    assert not fleet[2].elect(D, fleet.now, fleet.now + 5)
+    assert not fleet.elect(2, 5)

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from gateway import questions
 from gateway.attempts import Route
 from gateway.errors import (
     ContentFiltered,
@@ -21,13 +20,6 @@ from gateway.errors import (
 from gateway.registry import Deployment, Endpoint
 from tests.unit.builders import caught_from, request
 from tests.unit.routing import CLOSED, OPEN, Script, deployments, outcomes
-
-
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Script:
-    found = Script()
-    monkeypatch.setattr(questions, "adapter", found.adapter)
-    return found
 
 
 def test_the_first_deployment_that_answers_is_the_only_one_asked(script: Script) -> None:

@@ -4,19 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from gateway import pricing, questions
+from gateway import pricing
 from gateway.attempts import Route
 from gateway.errors import UpstreamError, UpstreamTimeout
 from gateway.usage import Usage
 from tests.unit.builders import caught_from
 from tests.unit.routing import PRICE, USAGE, Script, deployments, outcomes
-
-
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Script:
-    found = Script()
-    monkeypatch.setattr(questions, "adapter", found.adapter)
-    return found
 
 
 def test_nobody_is_asked_after_the_deadline(script: Script) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway import circuits, questions
+from gateway import circuits
 from gateway.attempts import Route
 from gateway.circuits import Result
 from gateway.errors import (
@@ -26,13 +26,6 @@ from tests.unit.routing import CLOSED, Script, deployments, outcomes
 
 FAILED = UpstreamError("HTTP 500.")
 FINAL = UpstreamError("The provider does not have the model.", retryable=False)
-
-
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Script:
-    found = Script()
-    monkeypatch.setattr(questions, "adapter", found.adapter)
-    return found
 
 
 def limited(seconds: float | None = None) -> RateLimited:

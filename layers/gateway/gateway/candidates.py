@@ -34,13 +34,11 @@ class LeftOut:
     """A deployment that cannot serve the request.
 
     Attributes:
-        why: in a sentence.
-        error: what the request ends in if it is left out with all others.
+        error: why, and what the request ends in if it is left out with all others.
         configured, capable: whether there are credentials for it, and it can do what is asked; None if nobody looked.
     """
 
     candidate: Candidate
-    why: str
     error: GatewayError
     configured: bool | None = None
     capable: bool | None = None
@@ -125,13 +123,13 @@ class Planner:
         """Where it is asked, or why it is not."""
         deployment = candidate.deployment
         if refusal := refused(self._question, self._key, candidate.model, deployment, self._now):
-            return LeftOut(candidate, refusal.message, refusal)
+            return LeftOut(candidate, refusal)
         endpoint = deployment.provider.endpoint(self._secrets)
         if endpoint is None:
             error = ProviderNotConfigured(f"There are no credentials for {deployment.provider.name}.")
-            return LeftOut(candidate, error.message, error, configured=False)
+            return LeftOut(candidate, error, configured=False)
         if lacking := self._question.lacking(deployment):
-            return LeftOut(candidate, lacking.message, lacking, configured=True, capable=False)
+            return LeftOut(candidate, lacking, configured=True, capable=False)
         return endpoint
 
 
@@ -143,7 +141,7 @@ def refused(
     With a budget, only what has a known price: one that is in force, with a rate for all that is asked.
     """
     if not key.may_use(model.id):
-        return ModelNotAllowed(f"This API key may not use the model '{model.id[:200]}'.", param="model")
+        return _not_allowed(model)
     if key.may_spend_unpriced or (deployment.price and deployment.price.covers(now, *question.buckets)):
         return None
     return ModelNotAllowed(
@@ -161,14 +159,23 @@ def admissible(registry: Registry, question: Question, key: ApiKey, now: float) 
     """
     asked = registry.model(question.model)
     if not key.may_use(asked.id):
-        raise ModelNotAllowed(f"This API key may not use the model '{asked.id[:200]}'.", param="model")
-    nearest = list(registry.with_fallbacks(asked.id))
-    refusals = [refused(question, key, model, found, now) for model in nearest for found in model.deployments]
-    if all(refusals):
-        raise refusals[0] or ModelNotAllowed("This API key may not use the model.", param="model")
-    models = {model.id: model for model in (*nearest, *_reachable(registry, asked.id))}.values()
-    pairs = ((model, deployment) for model in models for deployment in model.deployments)
-    return [deployment for model, deployment in pairs if not refused(question, key, model, deployment, now)]
+        raise _not_allowed(asked)
+    nearest = {model.id: model for model in registry.with_fallbacks(asked.id)}
+    models = nearest | {model.id: model for model in _reachable(registry, asked.id)}
+    allowed, refusals = list[tuple[str, Deployment]](), list[ModelNotAllowed]()
+    for model in models.values():
+        for deployment in model.deployments:
+            if refusal := refused(question, key, model, deployment, now):
+                refusals.append(refusal)
+            else:
+                allowed.append((model.id, deployment))
+    if not any(model_id in nearest for model_id, _ in allowed):
+        raise refusals[0]
+    return [deployment for _, deployment in allowed]
+
+
+def _not_allowed(model: Model) -> ModelNotAllowed:
+    return ModelNotAllowed(f"This API key may not use the model '{model.id[:200]}'.", param="model")
 
 
 def _reachable(registry: Registry, model_id: str) -> Iterator[Model]:

@@ -181,8 +181,6 @@ class Result:
 
 COUNTERS = ("slice", "calls", "failed", "calls_before", "failed_before", "reports", "reports_before", "openings")
 MOMENTS = ("since", "failed_at", "answered_at", "due", "probe_until", "probed_at", "limited_until")
-COUNTERS = ("slice", "calls", "failed", "calls_before", "failed_before", "reports", "reports_before", "openings")
-MOMENTS = ("since", "failed_at", "answered_at", "due", "probe_until", "probed_at", "limited_until")
 READ: Mapping[str, Any] = {
     **dict.fromkeys(COUNTERS, int),
     **dict.fromkeys(MOMENTS, float),

@@ -91,7 +91,12 @@ def _refusal(question: Question, step: Step) -> Inexpressible | None:
 def _left_out(found: LeftOut) -> Told:
     """Of what the request could not come to, nobody has looked how it does."""
     told = _named(found.candidate) | {"expected_cost_usd": None, "expected_latency_ms": None, "circuit": None}
-    return told | {"configured": found.configured, "position": None, "capable": found.capable, "why": found.why}
+    return told | {
+        "configured": found.configured,
+        "position": None,
+        "capable": found.capable,
+        "why": found.error.message,
+    }
 
 
 def _named(candidate: Candidate) -> Told:
