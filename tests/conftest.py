@@ -59,7 +59,7 @@ def lambda_context() -> LambdaContext:
 def clean_caches() -> Iterator[None]:
     """An instance remembers keys, secrets, health and its clients; a test must not know of the one before it."""
     yield
-    from gateway import credentials, dynamodb, health, keys, readiness, registry_source, settings
+    from gateway import admission, credentials, dynamodb, health, keys, readiness, registry_source, settings
 
     keys._cache.clear()
     credentials._cache = None
@@ -68,5 +68,7 @@ def clean_caches() -> Iterator[None]:
     registry_source.client.cache_clear()
     readiness._cache = None
     health.fleet.cache_clear()
+    admission.ledger.cache_clear()
+    admission.rows.cache_clear()
     dynamodb.client.cache_clear()
     settings.settings.cache_clear()

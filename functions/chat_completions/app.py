@@ -10,6 +10,6 @@ from gateway.schemas import ChatCompletionRequest
 
 @api_handler
 def lambda_handler(event: Event, context: Any) -> Response:
-    key = keys.authenticate(bearer_token(event), "inference")
+    key = keys.authenticate(bearer_token(event), "inference", admitted=True)
     strategy = strategies.requested(request_headers(event))
     return pipeline.complete(key, parse_body(event, ChatCompletionRequest), strategy)

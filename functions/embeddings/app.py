@@ -10,6 +10,6 @@ from gateway.http import Event, Response, api_handler, bearer_token, request_hea
 
 @api_handler
 def lambda_handler(event: Event, context: Any) -> Response:
-    key = keys.authenticate(bearer_token(event), "inference")
+    key = keys.authenticate(bearer_token(event), "inference", admitted=True)
     strategy = strategies.requested(request_headers(event))
     return pipeline.embed(key, parse_body(event, EmbeddingRequest), strategy)

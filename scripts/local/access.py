@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway import keys
+from gateway import key_store
 from local.calls import Answer, call
 from local.console import Failure
 
@@ -45,7 +45,7 @@ def load(file: Path, base_url: str) -> Access | None:
 def create(db: Any, table: str, base_url: str) -> Access:
     """New keys."""
     made = {
-        name: keys.create_key(db, table, name=f"local {name}", scopes=scopes, now=time.time())
+        name: key_store.create_key(db, table, name=f"local {name}", scopes=scopes, now=time.time())
         for name, scopes in SCOPES.items()
     }
     return Access(base_url, **made)

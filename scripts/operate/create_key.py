@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gateway import keys
+from gateway import key_store, keys
 from local import console
 from local.console import Failure
 from operate import target
@@ -40,7 +40,7 @@ def create(arguments: argparse.Namespace) -> None:
     scopes = arguments.scopes or ["inference"]
     try:
         db = gateway.client("dynamodb")
-        key = keys.create_key(
+        key = key_store.create_key(
             db, gateway.output("KeysTable"), name=arguments.name, scopes=scopes, now=now, expires_at=expires_at
         )
     except (BotoCoreError, ClientError) as error:

@@ -10,7 +10,7 @@ import boto3.dynamodb.types
 import pytest
 from openai import OpenAI
 
-from gateway import keys
+from gateway import key_store
 from local import providers
 from local.access import Access, create
 from local.platform_ import Platform
@@ -130,7 +130,7 @@ def gateway(
 def admin_only_key(gateway: Gateway) -> str:
     """A key that may administer, but not ask models."""
     db, table = gateway.platform.client("dynamodb"), gateway.platform.outputs["KeysTable"]
-    return keys.create_key(db, table, name="admin only", scopes=["admin"], now=time.time())
+    return key_store.create_key(db, table, name="admin only", scopes=["admin"], now=time.time())
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from moto import mock_aws
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from gateway import context, dynamodb, health, http, keys, pipeline, request_log, retry, state
+from gateway import context, dynamodb, health, http, key_store, keys, pipeline, request_log, retry, state
 from gateway.deadline import Deadline
 from gateway.observability import logger
 from gateway.router import Router
@@ -65,7 +65,7 @@ def _deploy(db: "DynamoDBClient", secretsmanager: "SecretsManagerClient") -> Non
     for table, name in TABLES.items():
         declared = resources[table]["Properties"]
         db.create_table(TableName=name, **{field: declared[field] for field in TAKEN})
-    item = keys.new_item(KEY_ID, "events", ["inference"], keys.hash_secret(KEY_SECRET), time.time())
+    item = key_store.new_key(KEY_ID, "events", ["inference"], keys.hash_secret(KEY_SECRET), time.time())
     db.put_item(TableName=ENVIRONMENT["KEYS_TABLE"], Item=dynamodb.to_item(item))
     secretsmanager.create_secret(Name=ENVIRONMENT["PROVIDERS_SECRET"], SecretString="{}")
     boto3.client("ssm").put_parameter(Name=ENVIRONMENT["MODELS_PARAMETER"], Value="{}", Type="String")
@@ -152,6 +152,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     for module in (context, http, pipeline, request_log):
         monkeypatch.setattr(module, "time", SimpleNamespace(time=found.now))
     monkeypatch.setattr(context, "Deadline", functools.partial(Deadline, clock=found.now))
-    monkeypatch.setattr(pipeline, "_turns", Turns(chance=lambda: 0.25))
+    monkeypatch.setattr(pipeline, "turns", Turns(chance=lambda: 0.25))
     monkeypatch.setattr(pipeline, "Router", functools.partial(Router, sleep=found.sleep, chance=lambda: found.chance))
     return found

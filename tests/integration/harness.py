@@ -262,7 +262,9 @@ def _check_error(answer: Answer) -> None:
     assert list(answer.json) == ["error"]
     assert list(answer.error) == ["message", "type", "param", "code"]
     assert answer.error["message"]
-    assert answer.error["type"] in {"invalid_request_error", "api_error", "timeout_error"}
+    assert answer.error["type"] in {
+        "invalid_request_error", "api_error", "timeout_error", "rate_limit_error", "insufficient_quota",
+    }  # fmt: skip
     assert all(value is None or isinstance(value, str) for value in answer.error.values())
 
 

@@ -141,7 +141,7 @@ def test_what_a_provider_charges_for_an_answer_that_never_came_is_not_known(
     assert [list(metric)[-1] for metric in metrics(capsys)] == ["UnknownUsage"]
 
 
-@pytest.mark.parametrize("budget", ["day_limit", "month_limit", "total_limit"])
+@pytest.mark.parametrize("budget", ["day_budget", "month_budget", "total_budget"])
 def test_a_key_with_a_budget_is_refused_a_model_whose_price_is_not_known(
     gateway: Gateway, upstream: Upstream, budget: str
 ) -> None:
@@ -167,25 +167,25 @@ def test_a_price_that_does_not_tell_what_an_answer_costs_now_is_not_known(
 def test_with_a_budget_a_price_that_does_not_tell_what_an_answer_costs_now_is_none(
     gateway: Gateway, upstream: Upstream, model: str
 ) -> None:
-    gateway.change_key(total_limit=Decimal("5"))
+    gateway.change_key(total_budget=Decimal("5"))
     assert gateway.chat(model=model).error["code"] == "model_not_allowed"
     assert upstream.requests == []
 
 
 def test_with_a_budget_embeddings_need_no_price_of_output(gateway: Gateway, upstream: Upstream) -> None:
-    gateway.change_key(total_limit=Decimal("5"))
+    gateway.change_key(total_budget=Decimal("5"))
     event = event_with("embeddings", {"model": "vectors", "input": "a"})
     assert gateway.send("embeddings", event).status == 200
 
 
 def test_a_key_s_policy_may_allow_unknown_prices(gateway: Gateway, upstream: Upstream) -> None:
-    gateway.change_key(total_limit=Decimal("5"), allow_unpriced_models=True)
+    gateway.change_key(total_budget=Decimal("5"), allow_unpriced_models=True)
     assert gateway.chat(model="unpriced").status == 200
 
 
 @pytest.mark.parametrize("model", ["both", "falls back"])
 def test_with_a_budget_only_priced_deployments_are_asked(gateway: Gateway, upstream: Upstream, model: str) -> None:
-    gateway.change_key(total_limit=Decimal("5"))
+    gateway.change_key(total_budget=Decimal("5"))
     upstream.enqueue(used())
     answer = gateway.chat(model=model)
     assert answer.status == 200

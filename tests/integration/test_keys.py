@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway import dynamodb, keys
+from gateway import dynamodb, key_store, keys
 from tests.conftest import ENVIRONMENT, load_event
 from tests.integration.harness import KEY, KEY_ID, KEY_SECRET, Gateway, with_header, with_key
 
@@ -114,13 +114,13 @@ def test_a_revoked_key_stops_within_ten_seconds(gateway: Gateway, later: Later) 
 
 def test_an_unknown_key_is_asked_for_again_as_it_may_be_created_any_moment(gateway: Gateway) -> None:
     assert call_with(gateway, UNKNOWN).status == 401
-    item = keys.new_item("NobodysKey00", "new", ["inference"], keys.hash_secret(KEY_SECRET), time.time())
+    item = key_store.new_key("NobodysKey00", "new", ["inference"], keys.hash_secret(KEY_SECRET), time.time())
     gateway.db.put_item(TableName=ENVIRONMENT["KEYS_TABLE"], Item=dynamodb.to_item(item))
     assert call_with(gateway, UNKNOWN).status == 200
 
 
 def test_a_created_key_works_and_only_its_hash_is_kept(gateway: Gateway) -> None:
-    key = keys.create_key(gateway.db, ENVIRONMENT["KEYS_TABLE"], name="new", scopes=["inference"], now=time.time())
+    key = key_store.create_key(gateway.db, ENVIRONMENT["KEYS_TABLE"], name="new", scopes=["inference"], now=time.time())
     assert call_with(gateway, key).status == 200
     key_id, secret = keys.parse(key)
     item = gateway.db.get_item(TableName=ENVIRONMENT["KEYS_TABLE"], Key={"id": {"S": key_id}})["Item"]

@@ -169,7 +169,7 @@ def test_what_all_deployments_lack_is_told_of_each_and_is_no_error(fleet: Fleet)
 
 
 def test_with_a_budget_a_deployment_of_unknown_price_has_no_place(fleet: Fleet) -> None:
-    fleet.gateway.change_key(total_limit=5)
+    fleet.gateway.change_key(total_budget=5)
     fleet.serve(deployment("first", price=None), deployment("second"))
     candidates = explained(fleet)
     assert places(candidates) == [("second", 1), ("first", None)]

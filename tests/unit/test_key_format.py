@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.accounts import LEFT, LIMITS, UNLIMITED
 from gateway.errors import InvalidApiKey
-from gateway.keys import UNLIMITED, checksum, hash_secret, new_item, parse
+from gateway.key_store import new_key
+from gateway.keys import checksum, hash_secret, parse
 from tests.unit.builders import caught_from
 
 BASE62 = string.ascii_letters + string.digits
@@ -67,9 +69,7 @@ def test_a_checksum_stays_what_it_was_for_keys_that_are_out_there() -> None:
 
 
 def test_a_new_item_has_every_counter_and_no_secret() -> None:
-    item = new_item("id", "name", ["inference"], hash_secret("s"), now=125.9)
-    counters = {name: value for name, value in item.items() if name.endswith(("_limit", "_left"))}
-    assert len(counters) == 10
-    assert set(counters.values()) == {UNLIMITED}
+    item = new_key("id", "name", ["inference"], hash_secret("s"), now=125.9)
+    assert {item[name] for name in (*LIMITS, *LEFT.values())} == {UNLIMITED}
     assert (item["minute_no"], item["created_at"], item["holds"], item["key_status"]) == (2, 125, {}, "active")
     assert item["secret_hash"] == "043a718774c572bd8a25adbeb1bfcd5c0256ae11cecf9f9c3f925d0e52beaf89"

@@ -20,6 +20,7 @@ class Attempt:
         usage: tokens that the provider charges for; without counts if they are not known; None if it charges nothing.
         cost: US dollars; None if that is not known.
         probe: whether it was to find out if an open circuit can be closed.
+        most: US dollars that it can have cost; None if nobody asked.
     """
 
     deployment: Deployment
@@ -30,6 +31,7 @@ class Attempt:
     cost: Decimal | None = Decimal(0)
     waited: int = 0
     probe: bool = False
+    most: Decimal | None = None
 
     @property
     def word(self) -> str:
@@ -74,6 +76,20 @@ class Route:
         """US dollars, of all attempts together; None if one's is not known."""
         costs = [attempt.cost for attempt in self.attempts]
         return None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
+
+    @property
+    def charge(self) -> Decimal:
+        """US dollars that a budget is charged with: the most that it can be where the cost is not known."""
+        return sum((_charge(attempt) for attempt in self.attempts), Decimal(0))
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether it is known of all attempts what they cost, or can have cost at most."""
+        return all(attempt.cost is not None or attempt.most is not None for attempt in self.attempts)
+
+
+def _charge(attempt: Attempt) -> Decimal:
+    return (attempt.most or Decimal(0)) if attempt.cost is None else attempt.cost
 
 
 def token(text: str) -> str:

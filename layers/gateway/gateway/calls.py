@@ -35,6 +35,7 @@ class Call:
         seconds: that it gets.
         probe: whether it is to find out if an open circuit can be closed.
         waited: seconds that it has been waited for.
+        most: US dollars that it can cost; None if nobody asked.
     """
 
     step: Step
@@ -42,6 +43,7 @@ class Call:
     seconds: float
     probe: bool
     waited: float
+    most: Decimal | None = None
 
     def make(self, health: Health, deadline: Deadline, taken: Route, clock: Callable[[], float]) -> Answer:
         """Make it.
@@ -56,7 +58,9 @@ class Call:
         at, started = deadline.now(), clock()
         result = Result("unknown", at, self.probe, health.calling(deployment.name, at))
         taken.dropped = self.fitted.dropped
-        attempt = Attempt(deployment, InternalError.code, 0, usage=Usage(), waited=_ms(self.waited), probe=self.probe)
+        attempt = Attempt(
+            deployment, InternalError.code, 0, usage=Usage(), waited=_ms(self.waited), probe=self.probe, most=self.most
+        )
         was_asked = True
         try:
             answer = self.fitted.ask(self.step.endpoint, deadline.within(self.seconds, deployment.first_byte_timeout))

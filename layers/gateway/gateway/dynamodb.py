@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -30,8 +31,10 @@ def client() -> "DynamoDBClient":
 
 
 def to_item(values: Item) -> dict[str, Any]:
-    """Plain values as DynamoDB's typed ones."""
-    return {name: _serialize(value) for name, value in values.items()}
+    """Plain values as DynamoDB's typed ones. Amounts are written without exponents, which not everyone can read."""
+    return {
+        name: {"N": f"{value:f}"} if isinstance(value, Decimal) else _serialize(value) for name, value in values.items()
+    }
 
 
 def from_item(item: Any) -> Item:
@@ -58,12 +61,14 @@ def available(table: str) -> Iterator[None]:
         raise ServiceUnavailable("The gateway's database does not answer; try again.", retry_after=1) from None
 
 
-def get(table: str, key: Item, db: "DynamoDBClient | None" = None) -> Item | None:
+def get(table: str, key: Item, db: "DynamoDBClient | None" = None, *, consistent: bool = False) -> Item | None:
     """One item by its key, or None.
 
+    Args:
+        consistent: whether all writes before have to be in it.
     Raises:
         ServiceUnavailable: the table does not answer.
     """
     with available(table):
-        found = (db or client()).get_item(TableName=table, Key=to_item(key)).get("Item")
+        found = (db or client()).get_item(TableName=table, Key=to_item(key), ConsistentRead=consistent).get("Item")
     return from_item(found) if found else None

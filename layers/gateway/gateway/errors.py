@@ -11,7 +11,11 @@ GatewayError
 ├── NotFound                      404
 │   ├── UnknownRoute, UnsupportedEndpoint, ModelNotFound
 ├── MethodNotAllowed              405
+├── TeamNotEmpty                  409
 ├── RequestTooLarge               413
+├── RateLimitExceeded             429   requests or tokens of this minute, or requests at once
+│   └── BudgetHeld                429   the budget would do, but for what is set aside for others
+├── InsufficientQuota             429   the budget is spent
 ├── InternalError                 500
 ├── UpstreamError                 502   a provider failed: another deployment may do better
 │   ├── RateLimited               502   too many requests for this deployment; `retry_after` says until when
@@ -92,6 +96,7 @@ class GatewayError(Exception):
             headers["x-should-retry"] = str(self.should_retry).lower()
         if self.retry_after is not None:
             headers["retry-after"] = str(max(1, math.ceil(self.retry_after)))
+            headers["retry-after-ms"] = str(max(1, math.ceil(self.retry_after * 1000)))
         return headers
 
 
@@ -176,11 +181,42 @@ class MethodNotAllowed(InvalidRequest):
     code = "method_not_allowed"
 
 
+class TeamNotEmpty(InvalidRequest):
+    """A team cannot be deleted as long as keys are in it."""
+
+    status = 409
+    code = "team_not_empty"
+
+
 class RequestTooLarge(InvalidRequest):
     """The body is larger than the gateway takes."""
 
     status = 413
     code = "request_too_large"
+
+
+class RateLimitExceeded(GatewayError):
+    """The key, or its team, has too many requests or tokens in this minute, or too many requests at once."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+    should_retry = True
+
+
+class BudgetHeld(RateLimitExceeded):
+    """What is left of a budget is set aside for requests that are under way, and may not need it."""
+
+    code = "budget_held"
+
+
+class InsufficientQuota(GatewayError):
+    """A budget is spent."""
+
+    status = 429
+    type = "insufficient_quota"
+    code = "insufficient_quota"
+    should_retry = False
 
 
 class InternalError(GatewayError):

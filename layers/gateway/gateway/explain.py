@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from gateway.candidates import LeftOut, Plan, Step, admissible
+from gateway.admission import prepare
+from gateway.candidates import LeftOut, Plan, Step
 from gateway.context import current
 from gateway.errors import Inexpressible
 from gateway.health import Health, fleet
 from gateway.keys import ApiKey
-from gateway.pipeline import planned
+from gateway.pipeline import turns
 from gateway.pricing import dollars
 from gateway.questions import Question
 from gateway.registry import MAX_DEPLOYMENTS
@@ -29,8 +30,7 @@ def explain(key: ApiKey, question: Question, strategy: str | None) -> dict[str, 
         ServiceUnavailable: the providers' keys cannot be read.
     """
     known, now = registry(), current().deadline.now()
-    deployments = admissible(known, question, key, now)
-    plans = list(planned(known, question, key, strategy, deployments).plans([question.model]))
+    plans = list(prepare(known, key, question).planner(known, strategy, turns).plans([question.model]))
     plan = Plan([step for one in plans for step in one.steps], [left for one in plans for left in one.left_out])
     return {
         "object": "route",

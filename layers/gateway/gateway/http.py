@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.context import RequestContext, begin
 from gateway.errors import GatewayError, InternalError, InvalidApiKey, InvalidRequest, RequestTooLarge
+from gateway.limit_headers import NAMES as LIMIT_HEADERS
 from gateway.observability import logger
 from gateway.settings import Settings, settings
 
@@ -24,7 +25,8 @@ MAX_ANSWER_BYTES = 5_500_000
 
 GATEWAY_HEADERS = ("provider", "model", "strategy", "attempts", "cost-usd", "overhead-ms", "dropped-params")
 EXPOSED_HEADERS = ", ".join(
-    ["x-request-id", "retry-after", "x-should-retry", "allow"] + [f"x-gateway-{name}" for name in GATEWAY_HEADERS]
+    ["x-request-id", "retry-after", "retry-after-ms", "x-should-retry", "allow", *LIMIT_HEADERS]
+    + [f"x-gateway-{name}" for name in GATEWAY_HEADERS]
 )
 
 

@@ -1,38 +1,32 @@
 """API keys: `sk-gw-<id 12>-<secret 32>-<checksum 6>`, all base62.
 
 The checksum refuses garbage without a call. Only the SHA-256 of the secret is stored; 190 random bits need no slow hash.
-The Keys item carries what the ledger will count (what is left of each limit, and the holds on it) from its creation on.
 """
 
 import hashlib
 import hmac
 import re
-import secrets
 import string
 import time
 import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from gateway import dynamodb
+from gateway.accounts import UNLIMITED, Item, has_budget, is_limited
 from gateway.context import current
 from gateway.errors import InsufficientScope, InvalidApiKey
 from gateway.observability import logger
 from gateway.settings import settings
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-SCOPES = ("inference", "admin")
-UNLIMITED = 10**15
-BUDGETS = ("day_limit", "month_limit", "total_limit")
+SCOPES = ("inference", "products", "admin")
 CACHE_SECONDS = 10.0
 CACHE_SIZE = 1000
 
-_ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _FORMAT = re.compile(r"sk-gw-([0-9A-Za-z]{12})-([0-9A-Za-z]{32})-([0-9A-Za-z]{6})")
 
-_cache: dict[str, tuple[float, dict[str, Any]]] = {}
+_cache: dict[str, tuple[float, Item]] = {}
 
 
 @dataclass(frozen=True)
@@ -44,27 +38,37 @@ class ApiKey:
         scopes: what it may be used for.
         may_spend_unpriced: whether it may use models whose price is not known: a budget could not be kept.
         models: ids of those that it may use; None for all.
+        team: its team's id.
+        has_budget: whether it, or its team, may spend only so much.
+        accounts: the items of the key and of its team, as far as they have limits.
+        secret_hash: of the secret that was sent.
     """
 
     id: str
     scopes: frozenset[str]
     may_spend_unpriced: bool = True
     models: frozenset[str] | None = None
+    team: str | None = None
+    has_budget: bool = False
+    accounts: Sequence[Item] = field(default=(), hash=False, repr=False)
+    secret_hash: str = field(default="", repr=False)
 
     def may_use(self, model: str) -> bool:
         """Whether it may use a model, be it as another one's fallback."""
         return self.models is None or model in self.models
 
 
-def authenticate(token: str, scope: str, now: float | None = None) -> ApiKey:
+def authenticate(token: str, scope: str | None, now: float | None = None, *, admitted: bool = False) -> ApiKey:
     """Check a key and its scope, and make it the owner of the current request.
 
-    An instance asks the table for the same key at most every 10 seconds: so long may a revoked one still pass.
+    An instance asks the table for the same key at most every 10 seconds: so long may a revoked one still pass. Not where the
+    request is admitted by the ledger: that finds out about every change at once.
 
     Args:
         token: what came after `Bearer`.
-        scope: what the route asks for.
+        scope: what the route asks for; None if it takes any key.
         now: seconds since the epoch.
+        admitted: whether the ledger is asked next, if the key has limits.
     Raises:
         InvalidApiKey: garbage, unknown, revoked or expired; the answer does not say which.
         InsufficientScope: the key lacks the scope.
@@ -72,19 +76,74 @@ def authenticate(token: str, scope: str, now: float | None = None) -> ApiKey:
     """
     now = time.time() if now is None else now
     key_id, secret = parse(token)
-    item = _lookup(key_id, now)
-    if not item or not hmac.compare_digest(str(item.get("secret_hash")), hash_secret(secret)):
-        raise InvalidApiKey
-    if item["key_status"] != "active" or item.get("expires_at", UNLIMITED) <= now:
-        raise InvalidApiKey
+    key = _found(key_id, hash_secret(secret), now, admitted=admitted)
     request = current()
     request.owner = key_id
     logger.append_keys(request_id=request.id)
-    models = None if item.get("models") is None else frozenset(item["models"])
-    key = ApiKey(key_id, frozenset(item["scopes"]), _may_spend_unpriced(item), models)
+    if scope is not None and scope not in key.scopes:
+        key = _found(key_id, key.secret_hash, now, admitted=False)
+        _demand(scope, key)
+    return key
+
+
+def again(key: ApiKey, scope: str, now: float, item: Item | None = None) -> ApiKey:
+    """A key that was checked before, by what it is now.
+
+    Args:
+        item: its account's, or its team's, as the table just had it; if there is none, the table is asked.
+    Raises:
+        InvalidApiKey, InsufficientScope: it is not good any more.
+        ServiceUnavailable: the Keys table does not answer.
+    """
+    if item:
+        remember(item, now)
+    checked = _found(key.id, key.secret_hash, now, admitted=item is not None)
+    _demand(scope, checked)
+    return checked
+
+
+def _demand(scope: str, key: ApiKey) -> None:
     if scope not in key.scopes:
         raise InsufficientScope(f"This API key lacks the scope '{scope}'; it has: {', '.join(sorted(key.scopes))}.")
-    return key
+
+
+def _found(key_id: str, secret_hash: str, now: float, *, admitted: bool) -> ApiKey:
+    """The key, if it is good. What was known of it for long is not enough to refuse it."""
+    try:
+        return _checked(_lookup(key_id, now, admitted=admitted), secret_hash, now, admitted=admitted)
+    except InvalidApiKey:
+        if not admitted:
+            raise
+        return _checked(_lookup(key_id, now, admitted=False), secret_hash, now, admitted=False)
+
+
+def _checked(item: Item | None, secret_hash: str, now: float, *, admitted: bool) -> ApiKey:
+    if not item or item.get("kind", "key") != "key" or not _is_secret(item, secret_hash, now):
+        raise InvalidApiKey
+    if item["key_status"] != "active" or item.get("expires_at", UNLIMITED) <= now:
+        raise InvalidApiKey
+    team = _lookup(item["team"], now, admitted=admitted) if item.get("team") else None
+    if item.get("team") and (not team or team["key_status"] != "active"):
+        raise InvalidApiKey
+    members = [item, team] if team else [item]
+    lists = [frozenset(one["models"]) for one in members if one.get("models") is not None]
+    return ApiKey(
+        item["id"],
+        frozenset(item["scopes"]),
+        all(map(_may_spend_unpriced, members)),
+        frozenset.intersection(*lists) if lists else None,
+        item.get("team"),
+        any(map(has_budget, members)),
+        [one for one in members if is_limited(one)],
+        secret_hash,
+    )
+
+
+def _is_secret(item: Item, secret_hash: str, now: float) -> bool:
+    """Whether it is the key's secret, or the one before, as long as that is good."""
+    if hmac.compare_digest(str(item.get("secret_hash")), secret_hash):
+        return True
+    return item.get("old_hash_until", 0) > now and hmac.compare_digest(str(item.get("old_hash")), secret_hash)
 
 
 def parse(token: str) -> tuple[str, str]:
@@ -99,54 +158,9 @@ def parse(token: str) -> tuple[str, str]:
     return found[1], found[2]
 
 
-def create_key(
-    db: "DynamoDBClient", table: str, *, name: str, scopes: list[str], now: float, expires_at: int | None = None
-) -> str:
-    """Create a key without limits.
-
-    Args:
-        db: a DynamoDB client.
-        table: the Keys table.
-        name: what operators call it.
-        scopes: some of SCOPES.
-        now: seconds since the epoch.
-        expires_at: seconds since the epoch, or None for never.
-    Returns:
-        The whole key. Its secret is nowhere else: show it once.
-    Raises:
-        ValueError: no scope, or an unknown one.
-    """
-    if not scopes or not set(scopes) <= set(SCOPES):
-        raise ValueError(f"scopes must be some of {', '.join(SCOPES)}")
-    key_id, secret = _random_text(12), _random_text(32)
-    item = new_item(key_id, name, sorted(set(scopes)), hash_secret(secret), now)
-    if expires_at is not None:
-        item["expires_at"] = expires_at
-    unused = {"ConditionExpression": "attribute_not_exists(id)"}
-    db.put_item(TableName=table, Item=dynamodb.to_item(item), **unused)  # type: ignore[arg-type]
+def whole(key_id: str, secret: str) -> str:
+    """The key that its owner is given."""
     return f"sk-gw-{key_id}-{secret}-{checksum(key_id + secret)}"
-
-
-def new_item(key_id: str, name: str, scopes: list[str], secret_hash: str, now: float) -> dict[str, Any]:
-    """A Keys item with every counter on it: arithmetic on a missing attribute is an error in DynamoDB.
-
-    Args:
-        now: seconds since the epoch; the minute that it falls in is the first window.
-    """
-    limits = ("rpm_limit", "tpm_limit", "max_parallel", *BUDGETS)
-    left = ("requests_left", "tokens_left", "day_left", "month_left", "total_left")
-    return {
-        "id": key_id,
-        "kind": "key",
-        "name": name,
-        "scopes": scopes,
-        "secret_hash": secret_hash,
-        "key_status": "active",
-        "created_at": int(now),
-        "minute_no": int(now // 60),
-        "holds": {},
-        **dict.fromkeys(limits + left, UNLIMITED),
-    }
 
 
 def hash_secret(secret: str) -> str:
@@ -159,27 +173,31 @@ def checksum(text: str) -> str:
     number, digits = zlib.crc32(text.encode()), ""
     for _ in range(6):
         number, digit = divmod(number, 62)
-        digits = _ALPHABET[digit] + digits
+        digits = ALPHABET[digit] + digits
     return digits
 
 
-def _may_spend_unpriced(item: dict[str, Any]) -> bool:
+def _may_spend_unpriced(item: Item) -> bool:
     """Without a budget always; with one only if the key's policy says so."""
-    has_budget = any(item.get(budget, UNLIMITED) < UNLIMITED for budget in BUDGETS)
-    return not has_budget or item.get("allow_unpriced_models") is True
+    return not has_budget(item) or item.get("allow_unpriced_models") is True
 
 
-def _lookup(key_id: str, now: float) -> dict[str, Any] | None:
-    """The key's item, at most 10 seconds old. An unknown id is not remembered: it may be created any moment."""
-    if key_id in _cache and now - _cache[key_id][0] < CACHE_SECONDS:
-        return _cache[key_id][1]
-    item = dynamodb.get(settings().keys_table, {"id": key_id})
+def remember(item: Item, now: float) -> None:
+    """Keep an account's item as the table just had it."""
+    if len(_cache) >= CACHE_SIZE:
+        _cache.clear()
+    _cache[item["id"]] = (now, item)
+
+
+def _lookup(account_id: str, now: float, *, admitted: bool) -> Item | None:
+    """The item of a key or a team, at most 10 seconds old; older if the ledger will say what has changed.
+
+    An unknown id is not remembered: it may be created any moment.
+    """
+    at, item = _cache.get(account_id, (0.0, None))
+    if item and (now - at < CACHE_SECONDS or (admitted and is_limited(item))):
+        return item
+    item = dynamodb.get(settings().keys_table, {"id": account_id}, consistent=True)
     if item:
-        if len(_cache) >= CACHE_SIZE:
-            _cache.clear()
-        _cache[key_id] = (now, item)
+        remember(item, now)
     return item
-
-
-def _random_text(length: int) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))

@@ -5,22 +5,22 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from gateway import admission as admissions
 from gateway import request_log, streaming
+from gateway.admission import Admission
 from gateway.attempts import Attempt, Route, token
-from gateway.candidates import Planner, admissible
 from gateway.context import RequestContext, current
-from gateway.credentials import provider_secrets
 from gateway.embeddings import EmbeddingRequest
 from gateway.errors import GatewayError, InternalError, ResponseTooLarge
 from gateway.health import fleet
 from gateway.http import MAX_ANSWER_BYTES, Response, error_response, respond, to_json
 from gateway.keys import ApiKey
 from gateway.legacy import from_chat
+from gateway.limit_headers import limit_headers
 from gateway.observability import count, logger
 from gateway.pricing import dollars
 from gateway.providers.base import Answer, printable
 from gateway.questions import Chat, Embedding, Question
-from gateway.registry import Deployment, Registry
 from gateway.registry_source import registry
 from gateway.router import Router
 from gateway.schemas import ChatCompletionRequest, LegacyCompletionRequest
@@ -33,7 +33,7 @@ Render = Callable[[Answer, Decimal | None], Response]
 MAX_LISTED = 20
 """Places of a request that a header names: all headers together may have 10 KB."""
 
-_turns = Turns()
+turns = Turns()
 
 
 def complete(
@@ -62,39 +62,31 @@ def embed(key: ApiKey, request: EmbeddingRequest, strategy: str | None = None) -
 
 
 def _serve(key: ApiKey, question: Question, strategy: str | None, render: Render) -> Response:
-    """From here on the request is admitted: whatever becomes of it leaves exactly one row, unless its process is killed."""
+    """Once it is admitted, whatever becomes of a request leaves exactly one row, and exact accounts."""
     known = registry()
-    deployments = admissible(known, question, key, current().started)
     taken = Route(strategy or known.model(question.model).strategy)
+    admission = admissions.enter(known, key, question)
     try:
-        planner = planned(known, question, key, strategy, deployments)
-        answer = Router(question, fleet(), current().deadline, planner.plans, taken).route(question.model)
-        response = render(answer, taken.cost)
+        planner = admission.planner(known, strategy, turns)
+        router = Router(admission.question, fleet(), current().deadline, planner.plans, taken, cover=admission.cover)
+        answer = router.route(question.model)
+        response = render(answer, _cost(admission, taken))
     except GatewayError as error:
         response = error_response(error)
-        _settle(key, question, taken, error)
+        _settle(admission, taken, error)
     except BaseException:
-        _settle(key, question, taken, InternalError("unexpected"))
+        _settle(admission, taken, InternalError("unexpected"))
         raise
     else:
-        _settle(key, question, taken, None)
-    response["headers"] |= gateway_headers(taken, current())
+        _settle(admission, taken, None)
+    response["headers"] |= gateway_headers(taken, _cost(admission, taken), current())
+    response["headers"] |= limit_headers([account.item for account in admission.accounts], current().deadline.now())
     return response
 
 
-def planned(
-    known: Registry, question: Question, key: ApiKey, strategy: str | None, deployments: Sequence[Deployment]
-) -> Planner:
-    """What is known of a request's deployments, brought together: their health is read beside the providers' keys.
-
-    Raises:
-        ServiceUnavailable: the providers' keys cannot be read.
-    """
-    now = current().deadline.now()
-    read = fleet().refreshing([deployment.name for deployment in deployments], now)
-    secrets = provider_secrets() if any(d.provider.needs_secrets for d in deployments) else {}
-    read()
-    return Planner(known, question, key, strategy, secrets, fleet(), _turns, now)
+def _cost(admission: Admission, taken: Route) -> Decimal | None:
+    """What a request costs; where a provider does not say so and the key has a budget, the most that it can be."""
+    return taken.charge if taken.cost is None and admission.key.has_budget and taken.is_bounded else taken.cost
 
 
 def render(
@@ -123,8 +115,12 @@ def _bounded(response: Response) -> Response:
     return response
 
 
-def gateway_headers(taken: Route, request: RequestContext) -> dict[str, str]:
-    """What the gateway tells about a request, whether it succeeded or not."""
+def gateway_headers(taken: Route, cost: Decimal | None, request: RequestContext) -> dict[str, str]:
+    """What the gateway tells about a request, whether it succeeded or not.
+
+    Args:
+        cost: US dollars, if it is known.
+    """
     milliseconds = round((time.time() - request.started) * 1000) - taken.provider_milliseconds
     headers = {
         "x-gateway-strategy": taken.strategy,
@@ -135,8 +131,8 @@ def gateway_headers(taken: Route, request: RequestContext) -> dict[str, str]:
         headers["x-gateway-provider"] = taken.attempts[-1].deployment.provider.name
     if taken.answer:
         headers["x-gateway-model"] = taken.answer.model
-    if taken.cost is not None:
-        headers["x-gateway-cost-usd"] = dollars(taken.cost)
+    if cost is not None:
+        headers["x-gateway-cost-usd"] = dollars(cost)
     if taken.dropped:
         headers["x-gateway-dropped-params"] = _listed(taken.dropped)
     return headers
@@ -153,9 +149,10 @@ def _listed(places: Sequence[str]) -> str:
     return ", ".join([*map(printable, places[:MAX_LISTED]), *more])
 
 
-def _settle(key: ApiKey, question: Question, taken: Route, error: GatewayError | None) -> None:
-    """Write the row, and put what matters of it on the request's log line."""
-    context = current()
+def _settle(admission: Admission, taken: Route, error: GatewayError | None) -> None:
+    """Write the row, release what was held, and put what matters on the request's log line."""
+    context, key, question = current(), admission.key, admission.question
+    cost = _cost(admission, taken)
     outcome: dict[str, Any] = {
         "model": question.model[:256],
         "status": error.status if error else 200,
@@ -175,11 +172,13 @@ def _settle(key: ApiKey, question: Question, taken: Route, error: GatewayError |
         strategy=taken.strategy,
         attempts=[attempt.to_row() for attempt in taken.attempts],
         client_request_id=context.client_request_id,
-        cost_usd=taken.cost,
+        team=key.team,
+        cost_usd=cost,
+        cost_estimated=True if cost is not None and taken.cost is None else None,
         **outcome,
     )
-    request_log.write(row)
-    context.log |= outcome | {"cost_usd": None if taken.cost is None else dollars(taken.cost)}
+    admission.settle(row.values())
+    context.log |= outcome | {"cost_usd": None if cost is None else dollars(cost)}
     _tell_unknown_costs(taken)
     if settings().log_prompts:
         answered = taken.answer.body.get("choices") if taken.answer else None

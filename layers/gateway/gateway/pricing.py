@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ PRICES_FILE = Path(__file__).with_name("prices.json")
 
 PER_TOKENS = 1_000_000
 QUANTUM = Decimal("1E-12")
+BOUND_SECONDS = 60
+"""Within these a request is over, and so whatever it costs is by a price that applies in them."""
 BUCKETS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
 BESIDES = ("above", "since", "daily", "weekdays")
 """What a rate card has besides its rates."""
@@ -126,6 +128,38 @@ def cost(usage: Usage, price: Price | None, at: float) -> Decimal | None:
         return None
     total = sum((Decimal(tokens) * rate for tokens, rate in counts if tokens and rate is not None), Decimal(0))
     return (total / PER_TOKENS).quantize(QUANTUM, ROUND_HALF_EVEN)
+
+
+def most(usage: Usage, price: Price | None, at: float) -> Decimal | None:
+    """The most that a provider can charge for a usage of up to so many tokens, whatever is cached, in the next minute.
+
+    Args:
+        usage: input and output tokens, at most.
+        at: seconds since the epoch.
+    Returns:
+        US dollars, rounded up; None if that is not known.
+    """
+    moments = [datetime.fromtimestamp(at + seconds, UTC) for seconds in (0, BOUND_SECONDS)]
+    cards = [price.card(moment) if price else None for moment in moments]
+    inputs, outputs = usage.input_tokens or 0, usage.output_tokens or 0
+    costs = [_most_by(card, inputs, outputs) for card in cards if card]
+    if len(costs) < len(cards) or not all(cost is not None for cost in costs):
+        return None
+    total = max(cost for cost in costs if cost is not None) / PER_TOKENS
+    return total.quantize(QUANTUM, ROUND_UP)
+
+
+def _most_by(card: RateCard, inputs: int, outputs: int) -> Decimal | None:
+    """By the dearest rates that so much input can come to."""
+    tiers = [card.rates, *(rates for step, rates in card.above if inputs > step)]
+    dearest = [
+        max((rate for tier in tiers for name in names if (rate := getattr(tier, name)) is not None), default=None)
+        for names in (("input", "cache_write", "cache_write_1h"), ("output",))
+    ]
+    pairs = list(zip((inputs, outputs), dearest, strict=True))
+    if any(tokens and rate is None for tokens, rate in pairs):
+        return None
+    return sum((tokens * rate for tokens, rate in pairs if rate is not None), Decimal(0))
 
 
 def dollars(amount: Decimal) -> str:

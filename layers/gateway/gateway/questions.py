@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,8 +10,8 @@ from gateway import legacy
 from gateway.body import validate
 from gateway.deadline import Deadline
 from gateway.embeddings import EmbeddingRequest, refuse_too_large
-from gateway.errors import Inexpressible
-from gateway.http import MAX_ANSWER_BYTES
+from gateway.errors import Inexpressible, ModelNotAllowed
+from gateway.http import MAX_ANSWER_BYTES, to_json
 from gateway.providers import adapter
 from gateway.providers.base import Answer
 from gateway.providers.vocabulary import fitted
@@ -29,6 +29,14 @@ WANTED = {
 BYTES_A_TOKEN = 4
 """The usual estimate."""
 IMAGE_TOKENS = 1000
+MOST_IMAGE_TOKENS = 10_000
+"""The allowance for one image: providers count up to some 5,000, but for OpenAI's gpt-4o-mini, which counts up to 48,000."""
+MOST_TOOL_TOKENS = 1000
+"""What providers write around tools for the model to read."""
+MOST_INPUT_TOKENS = 10
+"""Around one text to be embedded."""
+BUDGET_OUTPUT_TOKENS = 16_384
+"""Of a key with a budget, if the request has no cap: more than any model can say before the deadline."""
 ASSUMED_OUTPUT_TOKENS = 1000
 """Of a request without a cap: the same for all deployments, so that they can be compared."""
 
@@ -51,10 +59,12 @@ class Chat:
     """A chat completion.
 
     Attributes:
+        cap: on the output, in tokens, if the request has none.
         buckets: what it costs, in a price's words.
     """
 
     request: ChatCompletionRequest
+    cap: int | None = None
     buckets = ("input", "output")
 
     @property
@@ -80,7 +90,7 @@ class Chat:
         if lacking := self.lacking(deployment):
             raise lacking
         speaker = adapter(deployment.provider.adapter)
-        request, dropped = fitted(self.request, speaker.VOCABULARY, deployment)
+        request, dropped = fitted(self._capped(deployment), speaker.VOCABULARY, deployment)
         return Fitted(lambda endpoint, deadline: speaker.complete(request, deployment, endpoint, deadline), dropped)
 
     def lacking(self, deployment: Deployment) -> Inexpressible | None:
@@ -93,13 +103,51 @@ class Chat:
         output = min(cap, deployment.max_output_tokens or cap) * (self.request.n or 1)
         return Usage(input_tokens=self._input_tokens, output_tokens=output)
 
+    def bounded(self, *, is_strict: bool) -> "Chat":
+        """The same chat with a bound on what it costs, for a key with a budget.
+
+        Args:
+            is_strict: whether what list prices do not cover is refused.
+        Raises:
+            ModelNotAllowed: it asks for something of that kind.
+        """
+        wire = self.request.wire()
+        wanted = [name for name, harmless in BEYOND_LIST.items() if is_strict and not harmless(wire.get(name))]
+        if wanted:
+            raise ModelNotAllowed(
+                f"{wanted[0]}: list prices do not cover this, and this API key has a budget; its policy has to allow it.",
+                param=wanted[0],
+            )
+        return replace(self, cap=None if self.request.output_cap else BUDGET_OUTPUT_TOKENS)
+
+    def _capped(self, deployment: Deployment) -> ChatCompletionRequest:
+        if self.cap is None:
+            return self.request
+        cap = min(self.cap, deployment.max_output_tokens or self.cap)
+        return validate(self.request.wire() | {"max_tokens": cap}, ChatCompletionRequest)
+
+    def most(self, deployment: Deployment) -> Usage:
+        """The most tokens that the deployment can charge for: no token has less than a byte, and no answer is beyond its cap."""
+        cap = self.request.output_cap or self.cap or ASSUMED_OUTPUT_TOKENS
+        output = min(cap, deployment.max_output_tokens or cap) * (self.request.n or 1)
+        return Usage(input_tokens=self._most_input_tokens, output_tokens=output)
+
+    @cached_property
+    def _most_input_tokens(self) -> int:
+        size = len(to_json(_without_images(self.request.wire())).encode())
+        tools = MOST_TOOL_TOKENS if self.request.tools or self.request.functions else 0
+        return size + self._images * MOST_IMAGE_TOKENS + tools
+
+    @cached_property
+    def _images(self) -> int:
+        return sum(1 for message in self.request.messages for part in _parts(message) if part.type == "image_url")
+
     @cached_property
     def _input_tokens(self) -> int:
         wire = self.request.wire()
         said = [wire["messages"], wire.get("tools") or []]
         size = sum(len(text.encode("utf-8", "replace")) for text in _leaves(said) if isinstance(text, str))
-        images = sum(1 for message in self.request.messages for part in _parts(message) if part.type == "image_url")
-        return math.ceil(size / BYTES_A_TOKEN) + images * IMAGE_TOKENS
+        return math.ceil(size / BYTES_A_TOKEN) + self._images * IMAGE_TOKENS
 
     def _needs(self) -> Mapping[str, str]:
         """Capabilities that the request needs, each with the field that needs it."""
@@ -153,8 +201,27 @@ class Embedding:
         tokens = sum(1 for leaf in leaves if isinstance(leaf, int))
         return Usage(input_tokens=math.ceil(size / BYTES_A_TOKEN) + tokens, output_tokens=0)
 
+    def bounded(self, *, is_strict: bool) -> "Embedding":  # noqa: ARG002 - as a Chat's
+        """As it is: there is nothing of it that has no bound."""
+        return self
+
+    def most(self, _: Deployment) -> Usage:
+        """The most tokens that a deployment can charge for."""
+        leaves = list(_leaves(self.request.input))
+        sizes = [
+            len(leaf.encode("utf-8", "replace")) + MOST_INPUT_TOKENS if isinstance(leaf, str) else 1 for leaf in leaves
+        ]
+        return Usage(input_tokens=sum(sizes), output_tokens=0)
+
 
 Question = Chat | Embedding
+
+BEYOND_LIST: Mapping[str, Callable[[Any], bool]] = {
+    "service_tier": lambda tier: tier in (None, "auto", "default", "flex", "standard_only"),
+    "modalities": lambda kinds: kinds is None or kinds == ["text"],
+    "web_search_options": lambda options: options is None,
+}
+"""Fields of a request that make it cost more than list prices say, and whether a value of theirs does not."""
 
 
 def _lack(deployment: Deployment, needs: Mapping[str, str]) -> Inexpressible | None:
@@ -166,6 +233,13 @@ def _lack(deployment: Deployment, needs: Mapping[str, str]) -> Inexpressible | N
 
 def _parts(message: Any) -> Sequence[Any]:
     return message.content if isinstance(message.content, list) else ()
+
+
+def _without_images(value: Any) -> Any:
+    """The same JSON, without the addresses and bytes of images, which count by themselves."""
+    if isinstance(value, dict):
+        return {name: None if name == "image_url" else _without_images(inner) for name, inner in value.items()}
+    return [_without_images(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _leaves(value: Any) -> Iterator[Any]:

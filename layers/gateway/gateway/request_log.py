@@ -1,17 +1,18 @@
 """The Requests table: one row for every admitted request, the truth of what happened to it."""
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from ulid import ULID
 
 from gateway import dynamodb
 from gateway.deadline import TimeIsUp, run_within
 from gateway.errors import ServiceUnavailable
-from gateway.observability import logger
-from gateway.settings import settings
+from gateway.observability import count, logger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,6 +22,8 @@ WRITE_SECONDS = 1.5
 """Bounds the write whatever its retries do: after the deadline Lambda leaves time for this, and for the log line."""
 ROW_LOST = "request row lost"
 """The log line that carries a row which the table did not take; alarms look for it."""
+ABANDONED = "abandoned"
+"""The error code of a request whose process was killed."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,9 @@ class RequestRow:
         attempts: each call made: deployment, outcome, milliseconds, and why it failed, how long it was waited for before,
             whether it was a probe.
         client_request_id: the client's x-client-request-id.
+        team: the key's.
+        cost_estimated: whether the cost is the most that it can be, since a provider did not say what it charges and the key has
+            a budget; None if it is exact.
     """
 
     owner: str
@@ -68,31 +74,90 @@ class RequestRow:
     reasoning_tokens: int | None = None
     cost_usd: Decimal | None = None
     client_request_id: str | None = None
+    team: str | None = None
+    cost_estimated: bool | None = None
+
+    def values(self) -> dict[str, Any]:
+        """As the table has it: without what is not known, but for the cost, which is null then."""
+        return {name: value for name, value in asdict(self).items() if value is not None or name == "cost_usd"}
 
 
-def write(row: RequestRow, db: "DynamoDBClient | None" = None) -> None:
-    """Write a row, once; a repeat changes nothing.
+class Rows:
+    """The table.
 
-    A row that the table does not take is logged whole, at a level that raises an alarm, so that it can be put in later:
-    the client is not made to pay twice for our table's fault.
+    Args:
+        table: its name.
+        retention_days: how long a row is kept.
+        client: gives the DynamoDB client.
+        within: makes a call that may take so many seconds; TimeIsUp if it takes longer.
     """
-    values = {name: value for name, value in asdict(row).items() if value is not None or name == "cost_usd"}
-    values["expires_at"] = row.created_at // 1000 + settings().request_retention_days * DAY_SECONDS
 
-    def put() -> None:
-        with dynamodb.available("requests"):
-            (db or dynamodb.client()).put_item(
-                TableName=settings().requests_table,
-                Item=dynamodb.to_item(values),
-                ConditionExpression="attribute_not_exists(request_id)",
-            )
+    def __init__(
+        self,
+        table: str,
+        retention_days: int,
+        client: "Callable[[], DynamoDBClient]" = dynamodb.client,
+        within: Callable[[float, Callable[[], Any]], Any] = run_within,
+    ) -> None:
+        self._table = table
+        self._retention_days = retention_days
+        self._client = client
+        self._within = within
 
-    try:
-        run_within(WRITE_SECONDS, put)
-    except ClientError:
-        logger.debug("the row is there already: our own write, repeated after a lost answer")
-    except (ServiceUnavailable, TimeIsUp):
-        logger.critical(ROW_LOST, row=values)
+    def put(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Write a row, once; a repeat changes nothing.
+
+        A row that the table does not take is logged whole, at a level that raises an alarm, so that it can be put in later:
+        the client is not made to pay twice for our table's fault.
+
+        Returns:
+            The row that was there before, if one was: our own, or that of a request which was given up.
+        """
+        whole = self._with_its_end(row)
+        try:
+            there: dict[str, Any] | None = self._within(WRITE_SECONDS, lambda: self._put(whole))
+        except (ServiceUnavailable, TimeIsUp):
+            logger.critical(ROW_LOST, row=whole)
+            count("RowLost")
+            return None
+        return there
+
+    def abandon(self, owner: str, request_id: str, team: str | None) -> dict[str, Any]:
+        """The row of a request that was killed: the one that it wrote before, or one that says so.
+
+        Raises:
+            ServiceUnavailable: the table does not answer.
+        """
+        row: dict[str, Any] = {
+            "owner": owner,
+            "request_id": request_id,
+            "created_at": round(ULID.from_str(request_id.rpartition("_")[2]).timestamp * 1000),
+            "model": "",
+            "status": 502,
+            "error_code": ABANDONED,
+            "stream": False,
+            "attempts": [],
+            "cost_usd": None,
+            **({"team": team} if team else {}),
+        }
+        return self._put(self._with_its_end(row)) or row
+
+    def _with_its_end(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        return {**row, "expires_at": int(row["created_at"]) // 1000 + self._retention_days * DAY_SECONDS}
+
+    def _put(self, row: Mapping[str, Any]) -> dict[str, Any] | None:
+        try:
+            with dynamodb.available("requests"):
+                self._client().put_item(
+                    TableName=self._table,
+                    Item=dynamodb.to_item(dict(row)),
+                    ConditionExpression="attribute_not_exists(request_id)",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except ClientError as refused:
+            there: Any = refused.response.get("Item", {})
+            return dynamodb.from_item(there)
+        return None
 
 
 def milliseconds(seconds: float | None = None) -> int:

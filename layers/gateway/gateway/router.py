@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from gateway import retry
 from gateway.attempts import Route
@@ -23,7 +24,7 @@ from gateway.errors import (
 from gateway.health import Health
 from gateway.providers.base import Answer
 from gateway.questions import Fitted, Question
-from gateway.registry import MAX_DEPLOYMENTS, Model
+from gateway.registry import MAX_DEPLOYMENTS, Deployment, Model
 
 LEAST_SECONDS = 0.2
 """With less time than that left, nobody is asked again."""
@@ -63,6 +64,8 @@ class Router:
         plans: makes plans for models and their fallbacks, one after the other, as they are needed.
         taken: filled in as it goes, so that the log row can tell of a failure too.
         clock: measures attempts, in seconds; sleep: waits, in seconds; chance: gives numbers from 0 to below 1.
+        cover: sees to it that a call to a deployment can be paid for, by what the request has already cost, and tells the most
+            that it can cost; raises if it cannot.
     """
 
     question: Question
@@ -73,6 +76,7 @@ class Router:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
+    cover: Callable[[Deployment, Route], Decimal | None] = lambda _deployment, _taken: None
     _entries: list[_Entry] = field(default_factory=list)
     _left_out: list[LeftOut] = field(default_factory=list)
     _ahead_of_need: Iterator[Plan] = field(default_factory=lambda: iter(()))
@@ -100,8 +104,9 @@ class Router:
             entry, probe = self._next() or (None, False)
             if entry is None:
                 raise self._failure()
+            most = self._covered(entry)
             try:
-                return self._ask(entry, probe)
+                return self._ask(entry, probe, most)
             except (ContextLengthExceeded, ContentFiltered) as fault:
                 self._turn_to_fallbacks(fault, entry.step.candidate.model)
             except Inexpressible as refusal:
@@ -265,11 +270,24 @@ class Router:
         ]
         return [o for o in untried if blocked or self.health.circuit(o.name).state(now) == "closed"][: max(0, places)]
 
-    def _ask(self, entry: _Entry, probe: bool) -> Answer:
+    def _covered(self, entry: _Entry) -> Decimal | None:
+        """The most that asking costs.
+
+        Raises:
+            GatewayError: it cannot be paid for; if somebody was asked before, what came of that.
+        """
+        try:
+            return self.cover(entry.step.candidate.deployment, self.taken)
+        except GatewayError:
+            if self._last:
+                raise self._all_failed(self._last) from None
+            raise
+
+    def _ask(self, entry: _Entry, probe: bool, most: Decimal | None) -> Answer:
         if entry.fitted is None:
             raise InternalError("asked before it was fitted")
         seconds, (waited, self._waited) = self._seconds(entry, is_probe=probe), (self._waited, 0.0)
-        call = Call(entry.step, entry.fitted, seconds, probe, waited)
+        call = Call(entry.step, entry.fitted, seconds, probe, waited, most)
         return call.make(self.health, self.deadline, self.taken, self.clock)
 
     # When it does not work out.

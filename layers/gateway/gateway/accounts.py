@@ -1,0 +1,56 @@
+"""Items of the Keys table: API keys and teams, each with its policy, what is left of every limit, and the holds on it.
+
+A key's and a team's items are alike, so that the ledger treats them alike: both are accounts.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from gateway.windows import minute_of
+
+UNLIMITED = 10**15
+RATES = {"rpm_limit": "requests_left", "tpm_limit": "tokens_left"}
+BUDGETS = {"day_budget": "day_left", "month_budget": "month_left", "total_budget": "total_left"}
+"""US dollars."""
+LEFT = RATES | BUDGETS
+"""What counts down, and from which limit."""
+LIMITS = (*RATES, "max_parallel", *BUDGETS)
+
+Item = dict[str, Any]
+
+
+def new_account(account_id: str, kind: str, name: str, now: float, **policy: Any) -> Item:
+    """An item with every counter on it: arithmetic on a missing attribute is an error in DynamoDB.
+
+    Args:
+        kind: "key" or "team".
+        name: what operators call it.
+        now: seconds since the epoch; the minute that it falls in is the first window.
+        policy: limits other than unlimited (amounts in US dollars as Decimal), and whatever else is to be on it.
+    """
+    limits: dict[str, Any] = dict.fromkeys(LIMITS, UNLIMITED) | {
+        name: policy[name] for name in LIMITS if name in policy
+    }
+    return {
+        "id": account_id,
+        "kind": kind,
+        "name": name,
+        "key_status": "active",
+        "policy_no": 1,
+        "created_at": int(now),
+        "minute_no": minute_of(now),
+        "holds": {},
+        **{left: limits[limit] for limit, left in LEFT.items()},
+        **policy,
+        **limits,
+    }
+
+
+def is_limited(item: Item) -> bool:
+    """Whether anything of it is counted; what is not needs no hold."""
+    return any(item.get(limit, UNLIMITED) < UNLIMITED for limit in LIMITS)
+
+
+def has_budget(item: Item) -> bool:
+    """Whether it may spend only so much."""
+    return any(item.get(budget, Decimal(UNLIMITED)) < UNLIMITED for budget in BUDGETS)

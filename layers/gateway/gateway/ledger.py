@@ -1,0 +1,298 @@
+"""The ledger: limits and budgets that hold exactly, whatever happens at once, and whoever is killed.
+
+Before a request is served, what it may use up is set aside on the item of its key, and of its team (a hold). Afterwards its row
+is written, which is the truth, and the hold is released by what the row says. Each step is one conditional write of one item, so
+that repeating it changes nothing. Whoever finds a hold that outlived its request finishes it.
+"""
+
+import functools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from gateway import dynamodb, holds, ledger_writes
+from gateway.deadline import TimeIsUp, run_within
+from gateway.errors import GatewayError, InvalidApiKey, ServiceUnavailable
+from gateway.holds import Hold
+from gateway.ledger_writes import Write
+from gateway.observability import count, logger
+from gateway.refusals import refusal
+from gateway.request_log import ABANDONED, Rows
+from gateway.state import NAME, VALUE
+from gateway.windows import minute_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+MOST_TRIES = 3
+"""Of a write whose answer is lost."""
+MOST_TURNS = 12
+"""Of an admission that others get in the way of: each turn was lost to a window's end or a change of the policy."""
+ADMIT_SECONDS = 3.0
+RELEASE_SECONDS = 1.2
+
+Item = dict[str, Any]
+
+
+class PolicyChanged(Exception):
+    """The account is not what the caller knows of it.
+
+    Attributes:
+        item: what it is now.
+    """
+
+    def __init__(self, item: Item) -> None:
+        super().__init__("the account's policy has changed")
+        self.item = item
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The most that a request can use up.
+
+    Attributes:
+        cost: US dollars; tokens: by the usual estimate.
+    """
+
+    cost: Decimal
+    tokens: int
+
+
+@dataclass
+class Account:
+    """One account's part in a request: its item as it was last seen, and the hold on it."""
+
+    item: Item
+    name: str
+    hold: Hold
+
+    @property
+    def id(self) -> str:
+        """The key's, or the team's."""
+        return str(self.item["id"])
+
+
+class Ledger:
+    """The Keys table as requests use it up.
+
+    Args:
+        table: its name.
+        rows: the Requests table.
+        client: gives the DynamoDB client.
+        clock: tells the time, in seconds since the epoch.
+        within: makes a call that may take so many seconds; TimeIsUp if it takes longer.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        rows: Rows,
+        client: "Callable[[], DynamoDBClient]" = dynamodb.client,
+        clock: Callable[[], float] = time.time,
+        within: Callable[[float, Callable[[], Any]], Any] = run_within,
+    ) -> None:
+        self._table = table
+        self._rows = rows
+        self._client = client
+        self._clock = clock
+        self._within = within
+
+    def admit(self, items: Sequence[Item], request_id: str, estimate: Estimate, deadline: float) -> list[Account]:
+        """Set aside what a request may use up, on every account that it counts for: all, or none.
+
+        Args:
+            items: the accounts, each as it was last seen.
+            deadline: when the request has ended, in seconds since the epoch.
+        Raises:
+            PolicyChanged: an account's policy is another one by now.
+            InvalidApiKey: an account is not there any more.
+            RateLimitExceeded, InsufficientQuota, BudgetHeld: an account has not enough left.
+            ServiceUnavailable: the table does not answer.
+        """
+        admitted: list[Account] = []
+        now = self._clock()
+        try:
+            for item in items:
+                admit = functools.partial(self._admit, item, request_id, estimate, deadline, now)
+                admitted.append(self._bounded(admit))
+        except (GatewayError, PolicyChanged):
+            for account in admitted:
+                self._release(account, 0, Decimal(0), requests=1)
+            raise
+        return admitted
+
+    def _bounded(self, call: Callable[[], Account]) -> Account:
+        try:
+            admitted: Account = self._within(ADMIT_SECONDS, call)
+        except TimeIsUp:
+            raise _unavailable() from None
+        return admitted
+
+    def _admit(self, item: Item, request_id: str, estimate: Estimate, deadline: float, now: float) -> Account:
+        name = holds.name_of(item["id"], request_id)
+        minute, policy = minute_of(now), item["policy_no"]
+        tokens = min(estimate.tokens, int(item["tpm_limit"]))
+        may_reap = True
+        for _ in range(MOST_TURNS):
+            minute = max(minute, int(item["minute_no"]))  # a clock that is behind follows the others
+            hold = Hold(int(deadline) + 1, tokens, estimate.cost, minute)
+            held, found = self._update(item["id"], ledger_writes.admit(item, name, hold))
+            if not found:
+                raise InvalidApiKey
+            known, item = item["minute_no"], found
+            if held or name in item["holds"]:  # there already: our own write, repeated
+                account = Account(item, name, Hold.read(item["holds"][name]))
+                return self._reaped(account, now) if may_reap else account
+            if item["policy_no"] != policy:
+                raise PolicyChanged(item)
+            if item["minute_no"] == known:  # then it is no other's doing: something is not enough
+                dead = _dead(item, now)
+                if not (dead and may_reap):
+                    raise refusal(item, hold, now)
+                item, may_reap = self._reap(item, dead), False
+        raise ServiceUnavailable("Too many requests of this key at once; try again.", retry_after=1)
+
+    def cover(self, accounts: Sequence[Account], cost: Decimal) -> None:
+        """Make sure that so much is held for a request which goes on, on all of its accounts.
+
+        Args:
+            cost: US dollars, of all that it has done and is about to do.
+        Raises:
+            InsufficientQuota, BudgetHeld: an account has not enough left.
+            InvalidApiKey: the hold is gone: the request is over.
+            ServiceUnavailable: the table does not answer.
+        """
+        for account in accounts:
+            if account.hold.cost < cost:
+                self._cover(account, cost)
+
+    def _cover(self, account: Account, cost: Decimal) -> None:
+        new = replace(account.hold, cost=cost)
+        for _ in range(MOST_TURNS):
+            write = ledger_writes.extend(account.item, account.name, account.hold, new)
+            held, found = self._update(account.id, write)
+            known, account.item = account.item, found or account.item
+            if held or account.item["holds"].get(account.name) == new.text():
+                account.hold = new
+                return
+            if account.item["holds"].get(account.name) != account.hold.text():
+                raise InvalidApiKey
+            if account.item["minute_no"] == known["minute_no"]:
+                more = replace(new, cost=new.cost - account.hold.cost, tokens=0)
+                raise refusal(account.item, more, self._clock(), requests=0)
+        raise ServiceUnavailable("Too many requests of this key at once; try again.", retry_after=1)
+
+    def settle(self, accounts: Sequence[Account], row: Mapping[str, Any]) -> None:
+        """Write a request's row, and release what it held by what the row says. Neither is done twice, however often asked.
+
+        What cannot be written is logged whole; nothing is raised: the answer is there, and has been paid for.
+        """
+        kept = self._rows.put(row)
+        if kept is not None and kept.get("error_code") == ABANDONED and row.get("error_code") != ABANDONED:
+            logger.error("settled after it was given up", row=row)
+            count("SettledTooLate")
+            row = kept
+        for account in accounts:
+            self._release(account, *used(row))
+
+    def _release(self, account: Account, tokens: int, cost: Decimal, requests: int = 0) -> None:
+        try:
+            self._within(RELEASE_SECONDS, lambda: self._released(account, tokens, cost, requests))
+        except (ServiceUnavailable, TimeIsUp):
+            # The next request past the deadline finds the hold, and releases it by the row.
+            logger.warning("hold left behind", account=account.id, hold=account.name)
+            count("HoldLeftBehind")
+
+    def _released(self, account: Account, tokens: int, cost: Decimal, requests: int) -> None:
+        for _ in range(MOST_TURNS):
+            write = ledger_writes.release(account.item, account.name, account.hold, tokens, cost, requests)
+            done, item = self._update(account.id, write)
+            if not item:
+                return
+            account.item = item
+            if done or account.name not in item["holds"]:
+                return
+        raise ServiceUnavailable("The account's windows change too often.")
+
+    # Holds of requests that were killed.
+
+    def reap(self, item: Item) -> Item:
+        """Finish the requests that were killed: put the row of each that has none, and release its hold by what its row says.
+
+        Returns:
+            The item afterwards.
+        """
+        return self._reap(item, _dead(item, self._clock()))
+
+    def _reaped(self, account: Account, now: float) -> Account:
+        if dead := _dead(account.item, now):
+            account.item = self._reap(account.item, dead)
+        return account
+
+    def _reap(self, item: Item, dead: Mapping[str, Hold]) -> Item:
+        for name, hold in dead.items():
+            owner, request_id = holds.request_of(item["id"], name)
+            row = self._rows.abandon(owner, request_id, item.get("team") if item["id"] == owner else item["id"])
+            account = Account(item, name, hold)
+            self._released(account, *used(row), 0)
+            item = account.item
+            logger.warning("abandoned", abandoned=request_id, account=item["id"])
+            count("Abandoned")
+        return item
+
+    # The table.
+
+    def _update(self, account_id: str, write: Write) -> tuple[bool, Item]:
+        """Make a write, again if its answer is lost: its condition holds only once.
+
+        Returns:
+            Whether the condition held, and the item: after the write, or as it stands; empty if there is none.
+        Raises:
+            ServiceUnavailable: the table does not answer.
+        """
+        for number in range(MOST_TRIES):
+            try:
+                return self._try(account_id, write)
+            except ServiceUnavailable:
+                if number == MOST_TRIES - 1:
+                    raise
+        raise AssertionError("there is at least one try")
+
+    def _try(self, account_id: str, write: Write) -> tuple[bool, Item]:
+        text = f"{write.changes} {write.condition}"
+        names = {f"#{name}": name for name in NAME.findall(text)} | {"#hold": write.hold}
+        values = {f":{name}": write.values[name] for name in VALUE.findall(text)}
+        try:
+            with dynamodb.available("keys"):
+                answer = self._client().update_item(
+                    TableName=self._table,
+                    Key=dynamodb.to_item({"id": account_id}),
+                    UpdateExpression=write.changes,
+                    ConditionExpression=write.condition,
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues=dynamodb.to_item(values),
+                    ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except ClientError as refused:
+            old: Any = refused.response.get("Item", {})
+            return False, dynamodb.from_item(old)
+        return True, dynamodb.from_item(answer["Attributes"])
+
+
+def used(row: Mapping[str, Any]) -> tuple[int, Decimal]:
+    """The tokens and the US dollars that a row is charged with."""
+    counts = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
+    return sum(int(row.get(name) or 0) for name in counts), Decimal(row.get("cost_usd") or 0)
+
+
+def _dead(item: Item, now: float) -> dict[str, Hold]:
+    return {name: hold for name, hold in holds.of(item).items() if hold.is_dead(now)}
+
+
+def _unavailable() -> ServiceUnavailable:
+    return ServiceUnavailable("The gateway's database does not answer; try again.", retry_after=1)
