@@ -10,5 +10,5 @@ from gateway.registry_source import registry
 
 @api_handler
 def lambda_handler(event: Event, context: Any) -> Response:
-    keys.authenticate(bearer_token(event), "inference")
-    return json_response(200, models.list_models(registry(), provider_secrets()))
+    key = keys.authenticate(bearer_token(event), "inference")
+    return json_response(200, models.list_models(registry(), provider_secrets(), key.may_use))

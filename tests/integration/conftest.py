@@ -16,7 +16,7 @@ from moto import mock_aws
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from gateway import context, dynamodb, health, http, key_store, keys, pipeline, request_log, retry, state
+from gateway import context, dynamodb, health, http, key_store, keys, ledger, pipeline, request_log, retry, state
 from gateway.deadline import Deadline
 from gateway.observability import logger
 from gateway.router import Router
@@ -147,7 +147,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     Tables have all the real time that they need: a busy machine is no fault of theirs.
     """
     found = Clock(time.time())
-    for module, name in ((state, "CALL_SECONDS"), (health, "CALL_SECONDS"), (request_log, "WRITE_SECONDS")):
+    bounds = [(state, "CALL_SECONDS"), (health, "CALL_SECONDS"), (request_log, "WRITE_SECONDS")]
+    bounds += [(ledger, name) for name in ("ADMIT_SECONDS", "RELEASE_SECONDS", "REAP_SECONDS")]
+    for module, name in bounds:
         monkeypatch.setattr(module, name, 60.0)
     for module in (context, http, pipeline, request_log):
         monkeypatch.setattr(module, "time", SimpleNamespace(time=found.now))

@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
-from gateway import dynamodb, keys
+from gateway import admission, dynamodb, keys
 from gateway.accounts import LEFT, new_account
 from gateway.holds import Hold, name_of
 from gateway.windows import day_of, minute_of, month_of
+from operate import replay_settlements
 from tests.conftest import ENVIRONMENT, LambdaContext
 from tests.integration.fleets import Fleet, deployment
 from tests.integration.harness import KEY_ID, Answer, Clock, Gateway, event_with
@@ -64,11 +66,13 @@ def paid(fleet: Fleet) -> Fleet:
 
 
 def ask(gateway: Gateway, **fields: Any) -> Answer:
-    return gateway.chat(**{"model": "m", "max_tokens": 100} | fields)
+    usual: dict[str, Any] = {"model": "m", "max_tokens": 100}
+    return gateway.chat(**usual | fields)
 
 
 def cost_of(row: dict[str, Any]) -> Decimal:
-    return (row["input_tokens"] + row.get("cache_read_tokens", 0) + row["output_tokens"] * 2) / Decimal(1_000_000)
+    tokens = row["input_tokens"] + row.get("cache_read_tokens", 0) + row["output_tokens"] * 2
+    return Decimal(tokens) / 1_000_000
 
 
 # Requests a minute.
@@ -329,6 +333,75 @@ def test_one_that_is_killed_between_its_row_and_the_release_is_charged_by_its_ro
     assert item_of(gateway)["holds"] == {}
 
 
+# Settlements that the tables did not take.
+
+
+def lost_row(answer: Answer) -> dict[str, Any]:
+    """As scripts/replay-settlements reads it out of the log."""
+    (row,) = replay_settlements.lost(["START RequestId: …", *map(json.dumps, answer.logs)])
+    return row
+
+
+def refuse(gateway: Gateway, *tables: str) -> Callable[[], None]:
+    """Let writes that settle fail before they reach these tables; returns what ends that."""
+    broken = [True]
+
+    def hook(model: Any, params: dict[str, Any], **_: Any) -> Any:
+        body = json.loads(params["body"])
+        settles = model.name == "PutItem" or "REMOVE" in body.get("UpdateExpression", "")
+        if broken and settles and body["TableName"] in tables:
+            raise EndpointConnectionError(endpoint_url="https://dynamodb.example")
+
+    gateway.events.register_first("before-call.dynamodb.PutItem", hook)
+    gateway.events.register_first("before-call.dynamodb.UpdateItem", hook)
+    return broken.clear
+
+
+def test_a_row_that_was_lost_is_put_in_later_and_charged_once(gateway: Gateway, paid: Fleet, clock: Clock) -> None:
+    limit(gateway, clock.time, total_budget=Decimal(1))
+    mend = refuse(gateway, ENVIRONMENT["REQUESTS_TABLE"])
+    row = lost_row(ask(gateway))
+    mend()
+    assert (item_of(gateway)["holds"], item_of(gateway)["total_left"]) == ({}, 1 - row["cost_usd"])
+    assert gateway.rows() == []
+    counts = [replay_settlements.settle(admission.ledger(), [row]) for _ in range(2)]
+    assert counts == [{"put": 1, "there": 0}, {"put": 0, "there": 1}]
+    assert gateway.row()["cost_usd"] == row["cost_usd"]
+    assert item_of(gateway)["total_left"] == 1 - row["cost_usd"]
+
+
+def test_if_the_hold_could_not_be_released_either_the_replay_does_that(
+    gateway: Gateway, paid: Fleet, clock: Clock
+) -> None:
+    put_team(gateway, clock.time, total_budget=Decimal(2))
+    limit(gateway, clock.time, total_budget=Decimal(1), team=TEAM)
+    mend = refuse(gateway, ENVIRONMENT["REQUESTS_TABLE"], ENVIRONMENT["KEYS_TABLE"])
+    row = lost_row(ask(gateway))
+    mend()
+    assert len(item_of(gateway)["holds"]) == 1
+    for _ in range(2):
+        admission.ledger().replay(row)
+        assert (item_of(gateway)["holds"], item_of(gateway)["total_left"]) == ({}, 1 - row["cost_usd"])
+        assert (item_of(gateway, TEAM)["holds"], item_of(gateway, TEAM)["total_left"]) == ({}, 2 - row["cost_usd"])
+
+
+def test_a_replay_after_the_request_was_given_up_takes_its_row_s_place_and_charges_it(
+    gateway: Gateway, paid: Fleet, clock: Clock
+) -> None:
+    limit(gateway, clock.time, total_budget=Decimal(1), day_budget=Decimal(1))
+    mend = refuse(gateway, ENVIRONMENT["REQUESTS_TABLE"], ENVIRONMENT["KEYS_TABLE"])
+    row = lost_row(ask(gateway))
+    mend()
+    clock.time += 30 + 61
+    ask(gateway)
+    assert gateway.rows()[0]["error_code"] == "abandoned"
+    for _ in range(2):
+        admission.ledger().replay(row)
+        spent = sum(row["cost_usd"] for row in gateway.rows())
+        assert [row.get("error_code") for row in gateway.rows()] == [None, None]
+        assert item_of(gateway)["total_left"] == 1 - spent
+
+
 # Teams.
 
 
@@ -404,6 +477,11 @@ def test_a_key_that_was_refused_by_what_was_known_of_it_is_looked_up_anew(gatewa
     limit(gateway, clock.time, rpm_limit=100, models=["local/chat"])
     clock.time += keys.CACHE_SECONDS + 1
     assert gateway.chat().status == 200
+
+
+def test_a_key_is_shown_the_models_that_it_may_use_and_no_others(gateway: Gateway) -> None:
+    gateway.change_key(models=["local/chat", "gone"])
+    assert [model["id"] for model in gateway.send("list_models").json["data"]] == ["local/chat"]
 
 
 def test_a_key_that_is_deleted_under_way_still_settles(gateway: Gateway, paid: Fleet, clock: Clock) -> None:

@@ -34,6 +34,7 @@ MOST_TURNS = 12
 """Of an admission that others get in the way of: each turn was lost to a window's end or a change of the policy."""
 ADMIT_SECONDS = 3.0
 RELEASE_SECONDS = 1.2
+REAP_SECONDS = 3.0
 
 Item = dict[str, Any]
 
@@ -119,6 +120,7 @@ class Ledger:
             for item in items:
                 admit = functools.partial(self._admit, item, request_id, estimate, deadline, now)
                 admitted.append(self._bounded(admit))
+                self._tidy(admitted[-1], now)
         except (GatewayError, PolicyChanged):
             for account in admitted:
                 self._release(account, 0, Decimal(0), requests=1)
@@ -145,8 +147,7 @@ class Ledger:
                 raise InvalidApiKey
             known, item = item["minute_no"], found
             if held or name in item["holds"]:  # there already: our own write, repeated
-                account = Account(item, name, Hold.read(item["holds"][name]))
-                return self._reaped(account, now) if may_reap else account
+                return Account(item, name, Hold.read(item["holds"][name]))
             if item["policy_no"] != policy:
                 raise PolicyChanged(item)
             if item["minute_no"] == known:  # then it is no other's doing: something is not enough
@@ -228,10 +229,17 @@ class Ledger:
         """
         return self._reap(item, _dead(item, self._clock()))
 
-    def _reaped(self, account: Account, now: float) -> Account:
-        if dead := _dead(account.item, now):
+    def _tidy(self, account: Account, now: float) -> None:
+        """Finish what others left behind, as far as there is time; the next request does the rest."""
+
+        def reap() -> None:
             account.item = self._reap(account.item, dead)
-        return account
+
+        if dead := _dead(account.item, now):
+            try:
+                self._within(REAP_SECONDS, reap)
+            except (ServiceUnavailable, TimeIsUp):
+                logger.warning("holds left behind", account=account.id, holds=len(dead))
 
     def _reap(self, item: Item, dead: Mapping[str, Hold]) -> Item:
         for name, hold in dead.items():
@@ -243,6 +251,32 @@ class Ledger:
             logger.warning("abandoned", abandoned=request_id, account=item["id"])
             count("Abandoned")
         return item
+
+    def replay(self, row: Mapping[str, Any]) -> bool:
+        """Settle a request whose row was lost, from the log line that carries it; once, however often asked.
+
+        Returns:
+            Whether the row was missing, or stood there as abandoned.
+        Raises:
+            ServiceUnavailable: a table does not answer; ask again.
+        """
+        is_new, given_up = self._rows.restore(row)
+        for account_id in filter(None, (row["owner"], row.get("team"))):
+            item = dynamodb.get(self._table, {"id": account_id}, self._client(), consistent=True)
+            name = holds.name_of(account_id, row["request_id"])
+            if item and name in item["holds"]:
+                self._released(Account(item, name, Hold.read(item["holds"][name])), *used(row), 0)
+            elif item and given_up:
+                self._charge(item, minute_of(int(row["created_at"]) / 1000), used(row)[1])
+        return is_new
+
+    def _charge(self, item: Item, minute: int, cost: Decimal) -> None:
+        """Take what was given back to an account when its request was given up."""
+        for _ in range(MOST_TURNS):
+            done, item = self._try(item["id"], ledger_writes.charge(item, minute, cost))
+            if done or not item:
+                return
+        raise ServiceUnavailable("The account's windows change too often.")
 
     # The table.
 
@@ -264,7 +298,9 @@ class Ledger:
 
     def _try(self, account_id: str, write: Write) -> tuple[bool, Item]:
         text = f"{write.changes} {write.condition}"
-        names = {f"#{name}": name for name in NAME.findall(text)} | {"#hold": write.hold}
+        names = {f"#{name}": name for name in NAME.findall(text)}
+        if write.hold:
+            names["#hold"] = write.hold
         values = {f":{name}": write.values[name] for name in VALUE.findall(text)}
         try:
             with dynamodb.available("keys"):

@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.accounts import BUDGETS
 from gateway.holds import Hold
-from gateway.windows import day_of, month_of
+from gateway.windows import MINUTE_SECONDS, day_of, month_of
 
 MOST_HOLDS = 2000
 """Of an account, whatever its limit: an item may have 400 KB."""
@@ -23,7 +23,7 @@ class Write:
     """An update of an item under a condition; attributes are written as #name, values as :name, a hold as #holds.#hold.
 
     Attributes:
-        hold: the name of the hold that it is about.
+        hold: the name of the hold that it is about; empty if it is about none.
     """
 
     hold: str
@@ -99,6 +99,18 @@ def release(item: Item, name: str, hold: Hold, tokens: int, cost: Decimal, reque
         f"SET {', '.join(f'#{left} = #{left} + :{back[left]}' for left in lefts)} REMOVE #holds.#hold",
         "attribute_exists(#holds.#hold) AND #minute_no BETWEEN :first AND :last",
         {"first": first, "last": last} | {back[left]: values[back[left]] for left in lefts},
+    )
+
+
+def charge(item: Item, minute: int, cost: Decimal) -> Write:
+    """Take the cost of a request that was given up, from the windows of its minute that are still open."""
+    hold = Hold(minute * MINUTE_SECONDS, 0, cost, minute)
+    lefts = [left for left in _open(item, hold) if left in BUDGETS.values()]
+    return Write(
+        "",
+        f"SET {', '.join(f'#{left} = #{left} - :cost' for left in lefts)}",
+        "#minute_no = :known",
+        {"cost": cost, "known": item["minute_no"]},
     )
 
 

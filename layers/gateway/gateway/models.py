@@ -1,6 +1,6 @@
 """GET /models: the registry in OpenAI's format, with what is configured here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,13 +8,17 @@ from gateway.pricing import BUCKETS, dollars
 from gateway.registry import Deployment, Model, Registry
 
 
-def list_models(registry: Registry, secrets: Mapping[str, str]) -> dict[str, Any]:
+def list_models(
+    registry: Registry, secrets: Mapping[str, str], may_use: Callable[[str], bool] = lambda _: True
+) -> dict[str, Any]:
     """All models.
 
     Args:
         secrets: the providers' keys by name; they tell which models can be used.
+        may_use: whether who asks may use the model of an id; others are left out.
     """
-    return {"object": "list", "data": [describe(model, registry, secrets) for model in registry.models.values()]}
+    models = [model for model in registry.models.values() if may_use(model.id)]
+    return {"object": "list", "data": [describe(model, registry, secrets) for model in models]}
 
 
 def describe(model: Model, registry: Registry, secrets: Mapping[str, str]) -> dict[str, Any]:
