@@ -37,7 +37,7 @@ def main() -> None:
     variables.write_text(json.dumps(_variables(Stack(emulator.url).outputs(), endpoint_for_containers(emulator.port))))
     access = load(home / "gateway.json", f"http://127.0.0.1:{options.port}/api/v1")
     if access:
-        _write_events(home / "start-api" / "events", access.api_key)
+        _write_events(home / "start-api" / "events", access.admin_key)
         say(f"When SAM says that it runs:\n\n{curl(access)}\n")
     command = [
         str(envs.python("sam")), "-m", "samcli", "local", "start-api", "--template", str(template),
@@ -75,7 +75,7 @@ def _fresh(folder: Path) -> Path:
 
 
 def _write_events(folder: Path, api_key: str) -> None:
-    """The sample events with a key that the local table holds, for `sam local invoke`."""
+    """The sample events with a key that the local table holds and may do everything, for `sam local invoke`."""
     folder.mkdir(parents=True, exist_ok=True)
     for event in (envs.ROOT / "events").glob("*.json"):
         (folder / event.name).write_text(re.sub(r"sk-gw-EventsSample-[0-9A-Za-z-]+", api_key, event.read_text()))

@@ -5,12 +5,12 @@ import json
 import time
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from gateway import key_store, keys
+from gateway.key_objects import describe
+from gateway.policies import NewKey
 from local import console
 from local.console import Failure
-from operate import target
+from operate import policy_arguments, target
 
 
 def main() -> None:
@@ -24,6 +24,8 @@ def main() -> None:
         dest="scopes",
         help="what it may do; repeatable (default: inference)",
     )
+    parser.add_argument("--team", metavar="ID", help="the team whose limits it shares (default: none)")
+    policy_arguments.add_limits(parser)
     parser.add_argument("--expires-in-days", type=int, metavar="DAYS", help="when it stops working (default: never)")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     target.add_arguments(parser)
@@ -33,19 +35,17 @@ def main() -> None:
 
 def create(arguments: argparse.Namespace) -> None:
     """Create the key in the table of the gateway that the arguments name."""
-    gateway, now = target.find(arguments), time.time()
-    if arguments.expires_in_days is not None and arguments.expires_in_days < 1:
-        raise Failure("--expires-in-days must be at least 1.")
-    expires_at = int(now) + arguments.expires_in_days * 86_400 if arguments.expires_in_days else None
-    scopes = arguments.scopes or ["inference"]
-    try:
-        db = gateway.client("dynamodb")
-        key = key_store.create_key(
-            db, gateway.output("KeysTable"), name=arguments.name, scopes=scopes, now=now, expires_at=expires_at
-        )
-    except (BotoCoreError, ClientError) as error:
-        raise Failure(f"The key could not be created: {error}") from None
-    created = {"key": key, "id": keys.parse(key)[0], "name": arguments.name, "scopes": scopes, "expires_at": expires_at}
+    now = time.time()
+    days = arguments.expires_in_days
+    if days is not None and not 1 <= days <= 100_000:
+        raise Failure("--expires-in-days must be from 1 to 100000.")
+    expiry = {"expires_at": int(now) + days * 86_400} if days else {}
+    policy = policy_arguments.checked(policy_arguments.body(arguments, "name", "scopes", "team") | expiry, NewKey)
+    gateway = target.find(arguments)
+    with policy_arguments.told():
+        table = gateway.output("KeysTable")
+        issued = key_store.issue_key(gateway.client("dynamodb"), table, now, policy.fields(now))
+    created = {"key": issued.key} | describe(issued.item, now)
     print(json.dumps(created) if arguments.json else _report(created))
 
 

@@ -37,6 +37,8 @@ def lambda_handler(event, context):
         "environment": dict(os.environ),
         "read a key": attempt(lambda: db.get_item(TableName=keys, Key={"id": {"S": "x"}})),
         "write a key": attempt(lambda: db.put_item(TableName=keys, Item={"id": {"S": "x"}})),
+        "change a key": attempt(lambda: db.update_item(TableName=keys, Key=item, UpdateExpression="REMOVE probe")),
+        "take a key away": attempt(lambda: db.delete_item(TableName=keys, Key=item)),
         "list the keys": attempt(lambda: db.scan(TableName=keys)),
         "read a row": attempt(lambda: db.get_item(TableName=requests, Key=row)),
         "write a row": attempt(lambda: db.put_item(TableName=requests, Item=row)),
@@ -68,8 +70,9 @@ def probe(gateway: Gateway, logical_id: str) -> dict[str, Any]:
     return result
 
 
-INFERENCE = {"read a key", "write a row", "read the state", "write the state", "read the secret"}
+INFERENCE = {"read a key", "change a key", "write a row", "read the state", "write the state", "read the secret"}
 GRANTED = {
+    "FirstAdminKeyFunction": {"write a key"},
     "HealthFunction": {"read a key", "read a row"},
     "ListModelsFunction": {"read a key", "read the secret"},
     "GetModelFunction": {"read a key", "read the secret"},
@@ -77,6 +80,14 @@ GRANTED = {
     "CompletionsFunction": INFERENCE,
     "EmbeddingsFunction": INFERENCE,
     "RouteFunction": {"read a key", "read the state", "read the secret"},
+    **{function: {"read a key"} for function in ["GetKeyFunction", "GetTeamFunction"]},
+    **{function: {"read a key", "list the keys"} for function in ["ListKeysFunction", "ListTeamsFunction"]},
+    **{function: {"read a key", "write a key"} for function in ["CreateKeyFunction", "CreateTeamFunction"]},
+    **{
+        function: {"read a key", "change a key"}
+        for function in ["UpdateKeyFunction", "UpdateTeamFunction", "DeleteKeyFunction", "RotateKeyFunction"]
+    },
+    "DeleteTeamFunction": {"read a key", "list the keys", "change a key"},
     "UnknownRouteFunction": set(),
 }
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,24 @@ def test_how_a_request_would_be_routed_is_told(gateway: Gateway, folder: Path) -
         ("openai/gpt-4o", 1),
         ("azure/gpt-4o", None),
     ]
+
+
+def test_keys_are_made_changed_rotated_and_deleted(gateway: Gateway, folder: Path) -> None:
+    assignments = [line for line in block("sh", "base_url=").splitlines() if re.match(r"\w+=", line)]
+    making = block("sh", "admin() {").splitlines()
+    made, listed = answers(run(["sh", "-euc", "\n".join([*assignments, *making])], folder, gateway))
+    assert made["id"] in [one["id"] for one in listed["data"]]
+    setting_up = [*assignments, *making[:2], f"id={made['id']}"]
+    output = run(["sh", "-euc", "\n".join([*setting_up, block("sh", "/rotate")])], folder, gateway)
+    changed, rotated, deleted = answers(output)
+    assert (made["left"]["requests"], changed["left"]["requests"], changed["left"]["month"]) == (60, None, "50")
+    assert made["key"] != rotated["key"]
+    assert deleted == {"id": made["id"], "object": "key", "deleted": True}
+
+
+def answers(output: str) -> list[Any]:
+    """The JSON objects that curl has printed, one right after the other."""
+    return json.loads(f"[{output.strip().replace('}{', '},{')}]")  # type: ignore[no-any-return]
 
 
 def test_openais_python_package_runs(gateway: Gateway, folder: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from gateway import credentials
 from gateway.providers import local
 from tests.conftest import EVENTS, load_event
+from tests.integration.admins import function_of
 from tests.integration.harness import KEY, KEY_SECRET, PROVIDER_KEY, Fault, Gateway, event_with, with_header, with_key
 from tests.upstream import Reply, Upstream
 from tests.upstream.openai_api.chat import completion
@@ -202,7 +203,8 @@ def test_strange_words_are_logged_as_json(
 def test_every_line_is_json_with_level_time_service_and_id(gateway: Gateway, name: str) -> None:
     event = load_event(name)
     function = {"/{proxy+}": "unknown_route", "/api/v1/models/{model+}": "get_model", "/api/v1/models": "list_models"}
-    route = function.get(event["resource"], event["resource"].removeprefix("/api/v1/").replace("/", "_"))
+    named = function.get(event["resource"], event["resource"].removeprefix("/api/v1/").replace("/", "_"))
+    route = function_of(event) or named
     for line in gateway.send(route, name).logs:
         assert {"level", "timestamp", "service", "message", "request_id"} <= set(line)
         assert line["service"] == "gateway"

@@ -14,6 +14,7 @@ KEYS, REQUESTS, STATE, SECRET = (
     "StateTable.Arn",
     "arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:AWS::StackName/providers-??????",
 )
+ADMIN_SECRET = SECRET.replace("/providers-", "/admin-key-")
 PARAMETER = "arn:AWS::Partition:ssm:AWS::Region:AWS::AccountId:parameter/AWS::StackName/models"
 BEDROCK = {
     "arn:AWS::Partition:bedrock:*::foundation-model/*",
@@ -27,9 +28,15 @@ READ_KEY, WRITE_ROW, READ_SECRET, READ_MODELS = (
     ("ssm:GetParameter", PARAMETER),
 )
 READ_STATE, WRITE_STATE = ("dynamodb:BatchGetItem", STATE), ("dynamodb:UpdateItem", STATE)
+LIST_KEYS, PUT_KEY, CHANGE_KEY = (("dynamodb:Scan", KEYS), ("dynamodb:PutItem", KEYS), ("dynamodb:UpdateItem", KEYS))
 INVOKE = {("bedrock:InvokeModel", resource) for resource in BEDROCK}
-INFERENCE = {READ_KEY, WRITE_ROW, READ_STATE, WRITE_STATE, READ_SECRET, READ_MODELS, *INVOKE}
+INFERENCE = {READ_KEY, CHANGE_KEY, WRITE_ROW, READ_STATE, WRITE_STATE, READ_SECRET, READ_MODELS, *INVOKE}
 GRANTS = {
+    "FirstAdminKeyFunction": {
+        ("dynamodb:PutItem", KEYS),
+        ("secretsmanager:GetSecretValue", ADMIN_SECRET),
+        ("secretsmanager:PutSecretValue", ADMIN_SECRET),
+    },
     "HealthFunction": {READ_KEY, ("dynamodb:GetItem", REQUESTS)},
     "ListModelsFunction": {READ_KEY, READ_SECRET, READ_MODELS},
     "GetModelFunction": {READ_KEY, READ_SECRET, READ_MODELS},
@@ -37,6 +44,12 @@ GRANTS = {
     "CompletionsFunction": INFERENCE,
     "EmbeddingsFunction": INFERENCE,
     "RouteFunction": {READ_KEY, READ_STATE, READ_SECRET, READ_MODELS},
+    **{function: {READ_KEY} for function in ["GetKeyFunction", "GetTeamFunction"]},
+    **{function: {READ_KEY, LIST_KEYS} for function in ["ListKeysFunction", "ListTeamsFunction"]},
+    **{function: {READ_KEY, PUT_KEY} for function in ["CreateKeyFunction", "CreateTeamFunction"]},
+    **{function: {READ_KEY, CHANGE_KEY} for function in ["UpdateKeyFunction", "UpdateTeamFunction"]},
+    **{function: {READ_KEY, CHANGE_KEY} for function in ["DeleteKeyFunction", "RotateKeyFunction"]},
+    "DeleteTeamFunction": {READ_KEY, LIST_KEYS, CHANGE_KEY},
     "UnknownRouteFunction": set(),
 }
 """All that each function may do: exact actions on exact things."""

@@ -43,6 +43,11 @@ def test_what_is_of_interest_for_a_time_ends_by_itself(deployed: Json, table: st
     assert found == {"AttributeName": "expires_at", "Enabled": True}
 
 
+def test_what_is_deleted_of_keys_and_teams_ends_by_itself_but_not_what_has_expired(deployed: Json) -> None:
+    found = properties(deployed, "KeysTable")["TimeToLiveSpecification"]
+    assert found == {"AttributeName": "purge_at", "Enabled": True}
+
+
 def test_logs_end_when_the_parameter_says(written: Json, deployed: Json) -> None:
     group = properties(deployed, "LogGroup")
     assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}

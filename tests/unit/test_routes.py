@@ -15,6 +15,10 @@ from gateway.routes import ROUTES, UNSUPPORTED, explain
         ("POST", "/api/v1/models", "GET"),
         ("DELETE", "/api/v1/models/openai/gpt-4o", "GET"),
         ("DELETE", "/api/v1/models/a:b", "GET"),
+        ("PUT", "/api/v1/keys", "GET, POST"),
+        ("PUT", "/api/v1/keys/EventsSample", "DELETE, GET, PATCH"),
+        ("POST", "/api/v1/teams/team_EventsSample", "DELETE, GET, PATCH"),
+        ("GET", "/api/v1/keys/EventsSample/rotate", "POST"),
     ],
 )
 def test_a_wrong_method_is_told_the_right_one(method: str, path: str, allow: str) -> None:
@@ -43,6 +47,11 @@ def test_a_wrong_method_is_told_the_right_one(method: str, path: str, allow: str
         "/v1/chat/completions",
         "/prod/api/v1/health",
         "/api/v1/responsesx",
+        "/api/v1/keys/",
+        "/api/v1/keys/a/b",
+        "/api/v1/keys//rotate",
+        "/api/v1/keys/a/rotate/",
+        "/api/v1/teams/a/rotate",
     ],
 )
 def test_what_is_not_there_is_unknown_and_told_where_the_api_is(path: str) -> None:

@@ -1,5 +1,7 @@
 """The routes that there are, for telling what is wrong with a request that matched none of them."""
 
+import re
+
 from gateway.errors import GatewayError, MethodNotAllowed, UnknownRoute, UnsupportedEndpoint
 
 PREFIX = "/api/v1"
@@ -11,6 +13,11 @@ ROUTES = {
     "/completions": ["POST"],
     "/embeddings": ["POST"],
     "/route": ["POST"],
+    "/keys": ["GET", "POST"],
+    "/keys/{id}": ["DELETE", "GET", "PATCH"],
+    "/keys/{id}/rotate": ["POST"],
+    "/teams": ["GET", "POST"],
+    "/teams/{id}": ["DELETE", "GET", "PATCH"],
 }
 """Paths under PREFIX and their methods, as template.yaml declares them (a test compares the two)."""
 
@@ -40,5 +47,9 @@ def explain(method: str, path: str) -> GatewayError:
 
 
 def _matches(route: str, path: str) -> bool:
-    head, greedy, _ = route.partition("{")
-    return len(path) > len(head) and path.startswith(head) if greedy else path == route
+    """Whether a path is one of a route's: {id} stands for one segment, {model+} for all that follow."""
+    parts = re.split(r"(\{\w+\+?\})", route)
+    pattern = "".join(
+        (".+" if part.endswith("+}") else "[^/]+") if part.startswith("{") else re.escape(part) for part in parts
+    )
+    return re.fullmatch(pattern, path, re.DOTALL) is not None
