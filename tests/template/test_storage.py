@@ -78,6 +78,7 @@ def test_outputs_tell_a_client_and_an_operator_where_everything_is(deployed: Jso
         "RequestsTable": "RequestsTable",
         "StateTable": "StateTable",
         "ProvidersSecret": "gw/providers",
+        "AdminKeySecret": "gw/admin-key",
         "ModelsParameter": "ModelsParameter",
         "LogGroup": "LogGroup",
     }
