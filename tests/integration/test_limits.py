@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from gateway import admission, dynamodb, keys
+from gateway import admission, dynamodb, keys, ledger
 from gateway.accounts import LEFT, new_account
 from gateway.holds import Hold, name_of
 from gateway.windows import day_of, minute_of, month_of
@@ -400,6 +400,53 @@ def test_a_replay_after_the_request_was_given_up_takes_its_row_s_place_and_charg
         spent = sum(row["cost_usd"] for row in gateway.rows())
         assert [row.get("error_code") for row in gateway.rows()] == [None, None]
         assert item_of(gateway)["total_left"] == 1 - spent
+
+
+class LostAnswers:
+    """Writes of the Keys table that are made, and whose answers do not come."""
+
+    def __init__(self, gateway: Gateway, about: str, times: int) -> None:
+        self.left = times
+        self._about = about
+        gateway.events.register_first("response-received.dynamodb.UpdateItem", self)
+        gateway.events.register_first("before-call.dynamodb.UpdateItem", self.note)
+        self._is_about = False
+
+    def note(self, params: dict[str, Any], **_: Any) -> None:
+        self._is_about = self._about in json.loads(params["body"])["UpdateExpression"]
+
+    def __call__(self, **_: Any) -> None:
+        if self._is_about and self.left:
+            self.left -= 1
+            raise EndpointConnectionError(endpoint_url="https://dynamodb.example")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_admission_whose_answer_is_lost_is_one(gateway: Gateway, paid: Fleet, clock: Clock, times: int) -> None:
+    limit(gateway, clock.time, rpm_limit=5, total_budget=Decimal(1))
+    lost = LostAnswers(gateway, ":hold", times)
+    assert ask(gateway).status == 200
+    assert lost.left == 0
+    item = item_of(gateway)
+    assert (item["requests_left"], item["total_left"], item["holds"]) == (4, 1 - gateway.row()["cost_usd"], {})
+
+
+def test_an_admission_of_which_nothing_is_heard_holds_nothing(gateway: Gateway, paid: Fleet, clock: Clock) -> None:
+    limit(gateway, clock.time, rpm_limit=5, total_budget=Decimal(1))
+    LostAnswers(gateway, ":hold", ledger.MOST_TRIES)
+    assert ask(gateway).status == 503
+    item = item_of(gateway)
+    assert (item["requests_left"], item["total_left"], item["holds"], gateway.rows()) == (5, 1, {}, [])
+
+
+def test_an_extension_of_which_nothing_is_heard_is_given_back_too(gateway: Gateway, paid: Fleet, clock: Clock) -> None:
+    paid.serve(deployment("first", price=PRICE, timeout=0.2), deployment("second", price=PRICE, priority=1))
+    paid.servers["first"].default = Reply.default().stalled()
+    limit(gateway, clock.time, total_budget=Decimal(1))
+    LostAnswers(gateway, ":more", ledger.MOST_TRIES)
+    assert ask(gateway).status == 504
+    item = item_of(gateway)
+    assert (item["total_left"], item["holds"]) == (1 - gateway.row()["cost_usd"], {})
 
 
 # Teams.

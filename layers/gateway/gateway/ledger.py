@@ -121,7 +121,9 @@ class Ledger:
                 admit = functools.partial(self._admit, item, request_id, estimate, deadline, now)
                 admitted.append(self._bounded(admit))
                 self._tidy(admitted[-1], now)
-        except (GatewayError, PolicyChanged):
+        except (GatewayError, PolicyChanged) as error:
+            if isinstance(error, ServiceUnavailable):  # and yet the hold may be there
+                admitted.append(_presumed(items[len(admitted)], request_id, estimate, deadline))
             for account in admitted:
                 self._release(account, 0, Decimal(0), requests=1)
             raise
@@ -184,7 +186,8 @@ class Ledger:
                 raise InvalidApiKey
             if account.item["minute_no"] == known["minute_no"]:
                 more = replace(new, cost=new.cost - account.hold.cost, tokens=0)
-                raise refusal(account.item, more, self._clock(), requests=0)
+                others = {name: text for name, text in account.item["holds"].items() if name != account.name}
+                raise refusal(account.item | {"holds": others}, more, self._clock(), requests=0)
         raise ServiceUnavailable("Too many requests of this key at once; try again.", retry_after=1)
 
     def settle(self, accounts: Sequence[Account], row: Mapping[str, Any]) -> None:
@@ -217,6 +220,7 @@ class Ledger:
             account.item = item
             if done or account.name not in item["holds"]:
                 return
+            account.hold = Hold.read(item["holds"][account.name])  # extended by a write whose answer was lost
         raise ServiceUnavailable("The account's windows change too often.")
 
     # Holds of requests that were killed.
@@ -324,6 +328,12 @@ def used(row: Mapping[str, Any]) -> tuple[int, Decimal]:
     """The tokens and the US dollars that a row is charged with."""
     counts = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
     return sum(int(row.get(name) or 0) for name in counts), Decimal(row.get("cost_usd") or 0)
+
+
+def _presumed(item: Item, request_id: str, estimate: Estimate, deadline: float) -> Account:
+    """What may be there of an admission of which nobody knows what came of it; the release finds out."""
+    hold = Hold(int(deadline) + 1, estimate.tokens, estimate.cost, int(item["minute_no"]))
+    return Account(item, holds.name_of(item["id"], request_id), hold)
 
 
 def _dead(item: Item, now: float) -> dict[str, Hold]:

@@ -97,8 +97,8 @@ def release(item: Item, name: str, hold: Hold, tokens: int, cost: Decimal, reque
     return Write(
         name,
         f"SET {', '.join(f'#{left} = #{left} + :{back[left]}' for left in lefts)} REMOVE #holds.#hold",
-        "attribute_exists(#holds.#hold) AND #minute_no BETWEEN :first AND :last",
-        {"first": first, "last": last} | {back[left]: values[back[left]] for left in lefts},
+        "#holds.#hold = :held AND #minute_no BETWEEN :first AND :last",
+        {"first": first, "last": last, "held": hold.text()} | {back[left]: values[back[left]] for left in lefts},
     )
 
 

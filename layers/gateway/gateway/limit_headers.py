@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.accounts import BUDGETS, RATES, UNLIMITED
 from gateway.pricing import dollars
-from gateway.windows import MINUTE_SECONDS, minute_of
+from gateway.windows import MINUTE_SECONDS, Span, day_of, minute_of, month_of
 
 WORDS = {"rpm_limit": "requests", "tpm_limit": "tokens"}
 NAMES = (
@@ -38,6 +38,17 @@ def limit_headers(items: Sequence[Item], now: float) -> dict[str, str]:
     if budgets:
         headers["x-gateway-budget-remaining-usd"] = dollars(max(min(budgets), Decimal(0)))
     return headers
+
+
+def left_of(item: Item, budget: str, minute: int) -> Decimal:
+    """What is left of a budget in a minute, in US dollars: all of it, if its window has only just begun."""
+    window = window_of(budget, minute)
+    return Decimal(item[budget] if window and item["minute_no"] < window[0] else item[BUDGETS[budget]])
+
+
+def window_of(budget: str, minute: int) -> Span | None:
+    """The day or the month that a budget is counted in; None if it is one for ever."""
+    return {"day_budget": day_of(minute), "month_budget": month_of(minute)}.get(budget)
 
 
 def _left(item: Item, limit: str, now: float) -> int:

@@ -10,9 +10,9 @@ from gateway.accounts import BUDGETS, UNLIMITED
 from gateway.errors import BudgetHeld, GatewayError, InsufficientQuota, RateLimitExceeded
 from gateway.holds import Hold
 from gateway.ledger_writes import MOST_HOLDS
-from gateway.limit_headers import limit_headers
+from gateway.limit_headers import left_of, limit_headers, window_of
 from gateway.pricing import dollars
-from gateway.windows import MINUTE_SECONDS, day_of, minute_of, month_of
+from gateway.windows import MINUTE_SECONDS, minute_of
 
 SOON_SECONDS = 1.0
 """When somebody else's request may have ended."""
@@ -45,7 +45,7 @@ def _reason(item: Item, wanted: Hold, now: float, requests: int) -> GatewayError
         return RateLimitExceeded(
             f"{_whose(item)} may make {item['rpm_limit']:,} requests a minute.", retry_after=next_minute
         )
-    if same and item["tokens_left"] < wanted.tokens:
+    if same and wanted.tokens and item["tokens_left"] < wanted.tokens:
         left = max(0, int(item["tokens_left"]))
         return RateLimitExceeded(
             f"{_whose(item)} may use {item['tpm_limit']:,} tokens a minute; this request needs about {wanted.tokens:,},"
@@ -61,10 +61,10 @@ def _reason(item: Item, wanted: Hold, now: float, requests: int) -> GatewayError
 def _budgets(item: Item, wanted: Hold) -> tuple[InsufficientQuota | None, BudgetHeld | None]:
     """Whether a budget is spent, or only held by other requests. Of those spent, the one that lasts longest is told."""
     held = None
-    for budget, left in reversed(BUDGETS.items()):
-        window = _window(budget, wanted.minute)
+    for budget in reversed(BUDGETS):
+        window = window_of(budget, wanted.minute)
         rolled = window is not None and item["minute_no"] < window[0]
-        available = Decimal(item[budget] if rolled else item[left])
+        available = left_of(item, budget, wanted.minute)
         if item[budget] >= UNLIMITED or available >= wanted.cost:
             continue
         in_use = sum((h.cost for h in holds.of(item).values() if window is None or window[0] <= h.minute), Decimal(0))
@@ -82,10 +82,6 @@ def _budgets(item: Item, wanted: Hold) -> tuple[InsufficientQuota | None, Budget
             retry_after=SOON_SECONDS,
         )
     return None, held
-
-
-def _window(budget: str, minute: int) -> tuple[int, int] | None:
-    return {"day_budget": day_of(minute), "month_budget": month_of(minute)}.get(budget)
 
 
 def _whose(item: Item) -> str:
