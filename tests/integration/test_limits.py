@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from gateway import admission, dynamodb, keys, ledger
+from gateway import admission, dynamodb, keys, ledger, sweep
 from gateway.accounts import LEFT, new_account
 from gateway.holds import Hold, name_of
 from gateway.windows import day_of, minute_of, month_of
@@ -331,6 +331,19 @@ def test_one_that_is_killed_between_its_row_and_the_release_is_charged_by_its_ro
     assert [row.get("error_code") for row in rows] == [None, None]
     assert item_of(gateway)["total_left"] == 1 - sum(row["cost_usd"] for row in rows)
     assert item_of(gateway)["holds"] == {}
+
+
+def test_a_key_that_nobody_uses_any_more_is_swept(gateway: Gateway, paid: Fleet, clock: Clock) -> None:
+    limit(gateway, clock.time, total_budget=Decimal(1))
+    ask(gateway)  # so that there is a request whose time the ledger goes by
+    killed, alive = f"req_{KEY_ID}_01ARZ3NDEKTSV4RRFFQ69G5FAV", f"req_{KEY_ID}_01ARZ3NDEKTSV4RRFFQ69G5FAW"
+    put_hold(gateway, killed, Hold(int(clock.time) - 61, 5, Decimal("0.3"), minute_of(clock.time)))
+    put_hold(gateway, alive, Hold(int(clock.time) - 59, 5, Decimal("0.3"), minute_of(clock.time)))
+    gateway.change_key(key_status="deleted")
+    swept = [sweep.sweep(gateway.db, ENVIRONMENT["KEYS_TABLE"], admission.ledger()) for _ in range(2)]
+    assert swept == [1, 0]
+    assert list(item_of(gateway)["holds"]) == [name_of(KEY_ID, alive)]
+    assert [row["request_id"] for row in gateway.rows() if row.get("error_code") == "abandoned"] == [killed]
 
 
 # Settlements that the tables did not take.

@@ -1,0 +1,38 @@
+"""Finishes requests that were killed and whose keys nobody uses any more: else their holds and missing rows would stay."""
+
+from typing import TYPE_CHECKING
+
+from gateway import dynamodb
+from gateway.errors import ServiceUnavailable
+from gateway.ledger import Ledger
+from gateway.observability import logger
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def sweep(db: "DynamoDBClient", table: str, ledger: Ledger) -> int:
+    """Reap every account that has holds past their deadline; deleted ones, too.
+
+    Args:
+        table: the Keys table.
+        ledger: knows the time.
+    Returns:
+        How many accounts had some.
+    """
+    pages = db.get_paginator("scan").paginate(
+        TableName=table,
+        FilterExpression="size(#holds) > :none",
+        ExpressionAttributeNames={"#holds": "holds"},
+        ExpressionAttributeValues={":none": {"N": "0"}},
+        ConsistentRead=True,
+    )
+    reaped = 0
+    for page in pages:
+        for item in map(dynamodb.from_item, page["Items"]):
+            try:
+                before = len(item["holds"])
+                reaped += len(ledger.reap(item)["holds"]) < before
+            except ServiceUnavailable:
+                logger.warning("not swept", account=item["id"])
+    return reaped
