@@ -16,7 +16,7 @@ from gateway.windows import day_of, minute_of, month_of
 from operate import replay_settlements
 from tests.conftest import ENVIRONMENT, LambdaContext
 from tests.integration.fleets import Fleet, deployment
-from tests.integration.harness import KEY_ID, Answer, Clock, Gateway, event_with
+from tests.integration.harness import KEY_ID, KEY_SECRET, Answer, Clock, Gateway, event_with
 from tests.upstream import Reply
 
 PRICE = {"input": "1", "output": "2"}
@@ -242,6 +242,62 @@ def test_what_list_prices_do_not_cover_is_refused_on_a_budget(
     refused = ask(gateway, **{field: value})
     assert (refused.status, refused.error["param"]) == (403, field)
     assert gateway.rows() == []
+
+
+def test_a_paid_attempt_is_charged_though_another_one_s_price_is_not_known(
+    gateway: Gateway, paid: Fleet, clock: Clock
+) -> None:
+    paid.serve(deployment("first", price=None, timeout=0.2), deployment("second", price=PRICE, priority=1))
+    paid.servers["first"].default = Reply.default().stalled()
+    limit(gateway, clock.time, total_budget=Decimal(1), allow_unpriced_models=True)
+    assert ask(gateway).status == 200
+    row = gateway.row()
+    assert (row["cost_usd"], row["cost_estimated"]) == (cost_of(row), True)
+    assert item_of(gateway)["total_left"] == 1 - row["cost_usd"]
+
+
+MESSAGE = {"role": "user", "content": "Hi"}
+VIDEO = {"role": "user", "content": [{"type": "video_url", "video_url": {"url": "https://example.com/v.mp4"}}]}
+PICTURE = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.com/i.png"}}]}
+TOOL = {
+    "type": "function",
+    "function": {"name": "f", "parameters": {"properties": {"image_url": {"enum": ["x" * 9000]}}}},
+}
+DEAR: dict[str, tuple[dict[str, Any], int]] = {
+    "a long input": ({"messages": [{"role": "user", "content": "x" * 9000}]}, 9000),
+    "a tool with a field of an image's name": ({"messages": [MESSAGE], "tools": [TOOL]}, 9000),
+    "a picture": ({"messages": [PICTURE]}, 10_000),
+    "what is sent by reference": ({"messages": [VIDEO]}, 1_000_000),
+    "several answers": ({"messages": [MESSAGE], "n": 100}, 100 * 100 * 2),
+    "a cap beyond the deployment's": ({"messages": [MESSAGE], "max_tokens": 50_000}, 50_000 * 2),
+}
+
+
+@pytest.mark.parametrize("what", DEAR)
+def test_a_hold_is_no_less_than_the_request_can_cost(gateway: Gateway, paid: Fleet, clock: Clock, what: str) -> None:
+    able = ["chat", "tools", "images"]
+    paid.serve(deployment("first", price=PRICE, max_output_tokens=200, capabilities=able))
+    body, least = DEAR[what]
+    limit(gateway, clock.time, total_budget=Decimal(least) / 1_000_000)
+    refused = ask(gateway, **body)
+    assert (refused.status, refused.error["code"]) == (429, "insufficient_quota")
+    assert paid.servers["first"].requests == []
+
+
+def test_a_hold_that_cannot_be_read_stops_nobody(gateway: Gateway, clock: Clock) -> None:
+    limit(gateway, clock.time, rpm_limit=100)
+    gateway.change_key(holds={"odd": "?"})
+    assert gateway.chat().status == 200
+
+
+def test_a_secret_that_is_new_works_where_the_old_one_was_just_seen(gateway: Gateway, clock: Clock) -> None:
+    limit(gateway, clock.time, rpm_limit=100)
+    gateway.change_key(secret_hash="0" * 64)
+    assert gateway.chat().status == 401
+    limit(gateway, clock.time, secret_hash=keys.hash_secret(KEY_SECRET))
+    found = {name: (at - keys.REFUSAL_SECONDS, item) for name, (at, item) in keys._cache.items()}
+    keys._cache.update(found)
+    assert gateway.chat().status == 200
 
 
 # Windows.

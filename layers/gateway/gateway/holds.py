@@ -1,5 +1,6 @@
 """Holds: what an account has set aside for requests that are under way, in a map on its item."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,6 +9,7 @@ from typing import Any
 from gateway.pricing import dollars
 from gateway.windows import MINUTE_SECONDS, minute_of
 
+HOLD = re.compile(r"[0-9]{1,12}\|-?[0-9]{1,16}\|-?[0-9.]{1,40}\|-?[0-9]{1,6}", re.ASCII)
 GRACE_SECONDS = MINUTE_SECONDS
 """So long after its deadline a request is taken to have been killed."""
 
@@ -56,5 +58,5 @@ def request_of(account_id: str, name: str) -> tuple[str, str]:
 
 
 def of(item: Mapping[str, Any]) -> dict[str, Hold]:
-    """All holds on an item, by their names."""
-    return {name: Hold.read(text) for name, text in item["holds"].items()}
+    """All holds on an item, by their names; without what is none."""
+    return {name: Hold.read(text) for name, text in item["holds"].items() if HOLD.fullmatch(str(text))}

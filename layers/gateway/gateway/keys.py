@@ -21,6 +21,8 @@ from gateway.settings import settings
 
 SCOPES = ("inference", "products", "admin")
 CACHE_SECONDS = 10.0
+REFUSAL_SECONDS = 1.0
+"""Nobody is refused by what is known for longer; so a wrong secret costs one look-up a second at most."""
 CACHE_SIZE = 1000
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -81,7 +83,7 @@ def authenticate(token: str, scope: str | None, now: float | None = None, *, adm
     request.owner = key_id
     logger.append_keys(request_id=request.id)
     if scope is not None and scope not in key.scopes:
-        key = _found(key_id, key.secret_hash, now, admitted=False)
+        key = _checked(key_id, key.secret_hash, now, REFUSAL_SECONDS)
         _demand(scope, key)
     return key
 
@@ -97,7 +99,7 @@ def again(key: ApiKey, scope: str, now: float, item: Item | None = None) -> ApiK
     """
     if item:
         remember(item, now)
-    checked = _found(key.id, key.secret_hash, now, admitted=item is not None)
+    checked = _checked(key.id, key.secret_hash, now, float("inf") if item else REFUSAL_SECONDS)
     _demand(scope, checked)
     return checked
 
@@ -108,21 +110,22 @@ def _demand(scope: str, key: ApiKey) -> None:
 
 
 def _found(key_id: str, secret_hash: str, now: float, *, admitted: bool) -> ApiKey:
-    """The key, if it is good. What was known of it for long is not enough to refuse it."""
+    """The key, if it is good. What was known of it a while ago is not enough to refuse it: it may have been rotated since."""
+    most = float("inf") if admitted else CACHE_SECONDS
     try:
-        return _checked(_lookup(key_id, now, admitted=admitted), secret_hash, now, admitted=admitted)
+        return _checked(key_id, secret_hash, now, most)
     except InvalidApiKey:
-        if not admitted:
-            raise
-        return _checked(_lookup(key_id, now, admitted=False), secret_hash, now, admitted=False)
+        return _checked(key_id, secret_hash, now, REFUSAL_SECONDS)
 
 
-def _checked(item: Item | None, secret_hash: str, now: float, *, admitted: bool) -> ApiKey:
+def _checked(key_id: str, secret_hash: str, now: float, most: float) -> ApiKey:
+    """The key, by what was known of it and its team so many seconds ago at most."""
+    item = _lookup(key_id, now, most)
     if not item or item.get("kind", "key") != "key" or not _is_secret(item, secret_hash, now):
         raise InvalidApiKey
     if item["key_status"] != "active" or item.get("expires_at", UNLIMITED) <= now:
         raise InvalidApiKey
-    team = _lookup(item["team"], now, admitted=admitted) if item.get("team") else None
+    team = _lookup(item["team"], now, most) if item.get("team") else None
     if item.get("team") and (not team or team["key_status"] != "active"):
         raise InvalidApiKey
     members = [item, team] if team else [item]
@@ -189,13 +192,13 @@ def remember(item: Item, now: float) -> None:
     _cache[item["id"]] = (now, item)
 
 
-def _lookup(account_id: str, now: float, *, admitted: bool) -> Item | None:
-    """The item of a key or a team, at most 10 seconds old; older if the ledger will say what has changed.
+def _lookup(account_id: str, now: float, most: float) -> Item | None:
+    """The item of a key or a team, so many seconds old at most; 10, if the ledger will not say what has changed.
 
     An unknown id is not remembered: it may be created any moment.
     """
     at, item = _cache.get(account_id, (0.0, None))
-    if item and (now - at < CACHE_SECONDS or (admitted and is_limited(item))):
+    if item and now - at < (most if is_limited(item) else min(most, CACHE_SECONDS)):
         return item
     item = dynamodb.get(settings().keys_table, {"id": account_id}, consistent=True)
     if item:

@@ -16,14 +16,14 @@ from botocore.exceptions import ClientError
 
 from gateway import dynamodb, holds, ledger_writes
 from gateway.deadline import TimeIsUp, run_within
-from gateway.errors import GatewayError, InvalidApiKey, ServiceUnavailable
+from gateway.errors import InsufficientQuota, InvalidApiKey, RateLimitExceeded, ServiceUnavailable
 from gateway.holds import Hold
 from gateway.ledger_writes import Write
 from gateway.observability import count, logger
 from gateway.refusals import refusal
 from gateway.request_log import ABANDONED, Rows
 from gateway.state import NAME, VALUE
-from gateway.windows import minute_of
+from gateway.windows import MINUTE_SECONDS, minute_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -49,6 +49,10 @@ class PolicyChanged(Exception):
     def __init__(self, item: Item) -> None:
         super().__init__("the account's policy has changed")
         self.item = item
+
+
+REFUSALS = (InvalidApiKey, InsufficientQuota, RateLimitExceeded, PolicyChanged)
+"""What an admission ends in that has set no hold."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,8 @@ class Ledger:
                 admit = functools.partial(self._admit, item, request_id, estimate, deadline, now)
                 admitted.append(self._bounded(admit))
                 self._tidy(admitted[-1], now)
-        except (GatewayError, PolicyChanged) as error:
-            if isinstance(error, ServiceUnavailable):  # and yet the hold may be there
+        except Exception as error:
+            if not isinstance(error, REFUSALS):  # and yet the hold may be there
                 admitted.append(_presumed(items[len(admitted)], request_id, estimate, deadline))
             for account in admitted:
                 self._release(account, 0, Decimal(0), requests=1)
@@ -171,9 +175,12 @@ class Ledger:
         """
         for account in accounts:
             if account.hold.cost < cost:
-                self._cover(account, cost)
+                try:
+                    self._within(ADMIT_SECONDS, functools.partial(self._cover, account, cost, self._clock()))
+                except TimeIsUp:
+                    raise _unavailable() from None
 
-    def _cover(self, account: Account, cost: Decimal) -> None:
+    def _cover(self, account: Account, cost: Decimal, now: float) -> None:
         new = replace(account.hold, cost=cost)
         for _ in range(MOST_TURNS):
             write = ledger_writes.extend(account.item, account.name, account.hold, new)
@@ -187,7 +194,7 @@ class Ledger:
             if account.item["minute_no"] == known["minute_no"]:
                 more = replace(new, cost=new.cost - account.hold.cost, tokens=0)
                 others = {name: text for name, text in account.item["holds"].items() if name != account.name}
-                raise refusal(account.item | {"holds": others}, more, self._clock(), requests=0)
+                raise refusal(account.item | {"holds": others}, more, now, requests=0)
         raise ServiceUnavailable("Too many requests of this key at once; try again.", retry_after=1)
 
     def settle(self, accounts: Sequence[Account], row: Mapping[str, Any]) -> None:
@@ -264,23 +271,31 @@ class Ledger:
         Raises:
             ServiceUnavailable: a table does not answer; ask again.
         """
-        is_new, given_up = self._rows.restore(row)
-        for account_id in filter(None, (row["owner"], row.get("team"))):
-            item = dynamodb.get(self._table, {"id": account_id}, self._client(), consistent=True)
-            name = holds.name_of(account_id, row["request_id"])
+        accounts = [account_id for account_id in (row["owner"], row.get("team")) if account_id]
+        if self._rows.is_abandoned(row["owner"], row["request_id"]):
+            for account_id in accounts:
+                self._hold_again(account_id, row)
+        is_new = self._rows.restore(row)
+        for account_id in accounts:
+            item, name = self._item(account_id), holds.name_of(account_id, row["request_id"])
             if item and name in item["holds"]:
                 self._released(Account(item, name, Hold.read(item["holds"][name])), *used(row), 0)
-            elif item and given_up:
-                self._charge(item, minute_of(int(row["created_at"]) / 1000), used(row)[1])
         return is_new
 
-    def _charge(self, item: Item, minute: int, cost: Decimal) -> None:
-        """Take what was given back to an account when its request was given up."""
+    def _hold_again(self, account_id: str, row: Mapping[str, Any]) -> None:
+        """Take what was given back to an account when its request was given up: by a hold, so that it is taken once."""
+        name, minute = holds.name_of(account_id, row["request_id"]), minute_of(int(row["created_at"]) / 1000)
+        hold, item = Hold(minute * MINUTE_SECONDS, 0, used(row)[1], minute), self._item(account_id)
         for _ in range(MOST_TURNS):
-            done, item = self._try(item["id"], ledger_writes.charge(item, minute, cost))
-            if done or not item:
+            if not item or name in item["holds"]:
+                return
+            done, item = self._update(account_id, ledger_writes.hold_again(item, name, hold))
+            if done:
                 return
         raise ServiceUnavailable("The account's windows change too often.")
+
+    def _item(self, account_id: str) -> Item | None:
+        return dynamodb.get(self._table, {"id": account_id}, self._client(), consistent=True)
 
     # The table.
 
@@ -303,8 +318,7 @@ class Ledger:
     def _try(self, account_id: str, write: Write) -> tuple[bool, Item]:
         text = f"{write.changes} {write.condition}"
         names = {f"#{name}": name for name in NAME.findall(text)}
-        if write.hold:
-            names["#hold"] = write.hold
+        names["#hold"] = write.hold
         values = {f":{name}": write.values[name] for name in VALUE.findall(text)}
         try:
             with dynamodb.available("keys"):

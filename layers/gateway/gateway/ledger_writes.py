@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.accounts import BUDGETS
 from gateway.holds import Hold
-from gateway.windows import MINUTE_SECONDS, day_of, month_of
+from gateway.windows import day_of, month_of
 
 MOST_HOLDS = 2000
 """Of an account, whatever its limit: an item may have 400 KB."""
@@ -23,7 +23,7 @@ class Write:
     """An update of an item under a condition; attributes are written as #name, values as :name, a hold as #holds.#hold.
 
     Attributes:
-        hold: the name of the hold that it is about; empty if it is about none.
+        hold: the name of the hold that it is about.
     """
 
     hold: str
@@ -102,15 +102,14 @@ def release(item: Item, name: str, hold: Hold, tokens: int, cost: Decimal, reque
     )
 
 
-def charge(item: Item, minute: int, cost: Decimal) -> Write:
-    """Take the cost of a request that was given up, from the windows of its minute that are still open."""
-    hold = Hold(minute * MINUTE_SECONDS, 0, cost, minute)
+def hold_again(item: Item, name: str, hold: Hold) -> Write:
+    """Hold what a request has cost that was given up, whatever is left, in the windows of its minute that are still open."""
     lefts = [left for left in _open(item, hold) if left in BUDGETS.values()]
     return Write(
-        "",
-        f"SET {', '.join(f'#{left} = #{left} - :cost' for left in lefts)}",
-        "#minute_no = :known",
-        {"cost": cost, "known": item["minute_no"]},
+        name,
+        f"SET {', '.join(f'#{left} = #{left} - :cost' for left in lefts)}, #holds.#hold = :hold",
+        "#minute_no = :known AND attribute_not_exists(#holds.#hold)",
+        {"cost": hold.cost, "known": item["minute_no"], "hold": hold.text()},
     )
 
 

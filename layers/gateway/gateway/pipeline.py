@@ -85,8 +85,10 @@ def _serve(key: ApiKey, question: Question, strategy: str | None, render: Render
 
 
 def _cost(admission: Admission, taken: Route) -> Decimal | None:
-    """What a request costs; where a provider does not say so and the key has a budget, the most that it can be."""
-    return taken.charge if taken.cost is None and admission.key.has_budget and taken.is_bounded else taken.cost
+    """What a request costs; where a provider does not say so and the key has a budget, what the budget is charged with."""
+    if taken.cost is None and admission.key.has_budget and (taken.is_bounded or taken.charge):
+        return taken.charge
+    return taken.cost
 
 
 def render(

@@ -142,11 +142,8 @@ def most(usage: Usage, price: Price | None, at: float) -> Decimal | None:
     moments = [datetime.fromtimestamp(at + seconds, UTC) for seconds in (0, BOUND_SECONDS)]
     cards = [price.card(moment) if price else None for moment in moments]
     inputs, outputs = usage.input_tokens or 0, usage.output_tokens or 0
-    costs = [_most_by(card, inputs, outputs) for card in cards if card]
-    if len(costs) < len(cards) or not all(cost is not None for cost in costs):
-        return None
-    total = max(cost for cost in costs if cost is not None) / PER_TOKENS
-    return total.quantize(QUANTUM, ROUND_UP)
+    costs = [cost for card in cards if card and (cost := _most_by(card, inputs, outputs)) is not None]
+    return (max(costs) / PER_TOKENS).quantize(QUANTUM, ROUND_UP) if costs else None
 
 
 def _most_by(card: RateCard, inputs: int, outputs: int) -> Decimal | None:

@@ -33,6 +33,10 @@ MOST_IMAGE_TOKENS = 10_000
 """The allowance for one image: providers count up to some 5,000, but for OpenAI's gpt-4o-mini, which counts up to 48,000."""
 MOST_TOOL_TOKENS = 1000
 """What providers write around tools for the model to read."""
+MOST_WINDOW_TOKENS = 1_000_000
+"""Of a deployment whose context window is not known."""
+COUNTED_PARTS = ("text", "refusal", "image_url", "thinking", "redacted_thinking")
+"""Kinds of a message's parts whose tokens can be told from what was sent."""
 MOST_INPUT_TOKENS = 10
 """Around one text to be embedded."""
 BUDGET_OUTPUT_TOKENS = 16_384
@@ -127,16 +131,31 @@ class Chat:
         return validate(self.request.wire() | {"max_tokens": cap}, ChatCompletionRequest)
 
     def most(self, deployment: Deployment) -> Usage:
-        """The most tokens that the deployment can charge for: no token has less than a byte, and no answer is beyond its cap."""
-        cap = self.request.output_cap or self.cap or ASSUMED_OUTPUT_TOKENS
-        output = min(cap, deployment.max_output_tokens or cap) * (self.request.n or 1)
-        return Usage(input_tokens=self._most_input_tokens, output_tokens=output)
+        """The most tokens that the deployment can charge for: no token has less than a byte, and no answer is beyond its cap.
+
+        What is sent by reference, such as a video, may fill the whole context window, and nothing can be more than that.
+        """
+        own = self.request.output_cap
+        cap = own or self.cap or ASSUMED_OUTPUT_TOKENS
+        output = (cap if own else min(cap, deployment.max_output_tokens or cap)) * (self.request.n or 1)
+        window = deployment.context_window or MOST_WINDOW_TOKENS
+        inputs = window if self._has_other_parts else self._most_input_tokens
+        return Usage(input_tokens=min(inputs, deployment.context_window or inputs), output_tokens=output)
 
     @cached_property
     def _most_input_tokens(self) -> int:
-        size = len(to_json(_without_images(self.request.wire())).encode())
+        size = len(to_json(self.request.wire()).encode()) - sum(_size_of_image(part) for part in self._all_parts())
         tools = MOST_TOOL_TOKENS if self.request.tools or self.request.functions else 0
         return size + self._images * MOST_IMAGE_TOKENS + tools
+
+    @cached_property
+    def _has_other_parts(self) -> bool:
+        return any(part.get("type") not in COUNTED_PARTS for part in self._all_parts())
+
+    def _all_parts(self) -> list[dict[str, Any]]:
+        """The parts of all messages, as they were sent."""
+        contents = [message.get("content") for message in self.request.wire()["messages"]]
+        return [part for content in contents if isinstance(content, list) for part in content]
 
     @cached_property
     def _images(self) -> int:
@@ -235,11 +254,9 @@ def _parts(message: Any) -> Sequence[Any]:
     return message.content if isinstance(message.content, list) else ()
 
 
-def _without_images(value: Any) -> Any:
-    """The same JSON, without the addresses and bytes of images, which count by themselves."""
-    if isinstance(value, dict):
-        return {name: None if name == "image_url" else _without_images(inner) for name, inner in value.items()}
-    return [_without_images(inner) for inner in value] if isinstance(value, list) else value
+def _size_of_image(part: Mapping[str, Any]) -> int:
+    """Bytes of an image, or of its address, which count by themselves."""
+    return len(to_json(part.get("image_url")).encode()) if part.get("type") == "image_url" else 0
 
 
 def _leaves(value: Any) -> Iterator[Any]:

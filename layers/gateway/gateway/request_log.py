@@ -142,26 +142,35 @@ class Rows:
         }
         return self._put(self._with_its_end(row)) or row
 
-    def restore(self, row: Mapping[str, Any]) -> tuple[bool, bool]:
+    def is_abandoned(self, owner: str, request_id: str) -> bool:
+        """Whether a request's row says that it was given up.
+
+        Raises:
+            ServiceUnavailable: the table does not answer.
+        """
+        key = {"owner": owner, "request_id": request_id}
+        row = dynamodb.get(self._table, key, self._client(), consistent=True)
+        return bool(row and row.get("error_code") == ABANDONED)
+
+    def restore(self, row: Mapping[str, Any]) -> bool:
         """Put a row in that was lost, unless it is there; also in the place of one that says the request was given up.
 
         Returns:
-            Whether it was put in, and whether another one stood there.
+            Whether it was put in.
         Raises:
             ServiceUnavailable: the table does not answer.
         """
         try:
             with dynamodb.available("requests"):
-                answer = self._client().put_item(
+                self._client().put_item(
                     TableName=self._table,
                     Item=dynamodb.to_item(dict(row)),
                     ConditionExpression="attribute_not_exists(request_id) OR error_code = :abandoned",
                     ExpressionAttributeValues={":abandoned": {"S": ABANDONED}},
-                    ReturnValues="ALL_OLD",
                 )
         except ClientError:
-            return False, False
-        return True, "Attributes" in answer
+            return False
+        return True
 
     def _with_its_end(self, row: Mapping[str, Any]) -> dict[str, Any]:
         return {**row, "expires_at": int(row["created_at"]) // 1000 + self._retention_days * DAY_SECONDS}
