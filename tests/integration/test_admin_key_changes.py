@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway import key_store, keys
+from gateway import dynamodb, key_store, keys
 from gateway.errors import ServiceUnavailable
 from tests.integration.admins import BAD, POLICY, TABLE, Admin
 from tests.integration.harness import KEY_ID, Fault, Gateway
@@ -44,6 +44,17 @@ def test_a_changed_limit_keeps_what_was_used(boss: Admin) -> None:
     assert (back["month_budget"], back["left"]["month"]) == (None, None)
     again = boss.send("PATCH", f"/keys/{made['id']}", {"month_budget": 25}).json
     assert again["left"]["month"] == "20"
+
+
+def test_a_key_of_before_there_were_limits_is_shown_changed_and_rotated(boss: Admin) -> None:
+    made = boss.create()
+    old = {name: boss.item(made["id"])[name] for name in ("id", "kind", "name", "scopes", "secret_hash", "key_status")}
+    boss.gateway.db.put_item(TableName=TABLE, Item=dynamodb.to_item(old | {"created_at": 1}))
+    assert boss.send("GET", f"/keys/{made['id']}").json["rpm_limit"] is None
+    changed = boss.send("PATCH", f"/keys/{made['id']}", {"rpm_limit": 3, "total_budget": "2"}).json
+    assert (changed["left"]["requests"], changed["left"]["total"]) == (3, "2")
+    assert boss.send("POST", f"/keys/{made['id']}/rotate", {}).status == 200
+    assert boss.send("DELETE", f"/keys/{made['id']}").status == 200
 
 
 def test_every_limit_can_be_taken_away(boss: Admin) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from gateway import admission, dynamodb, keys, ledger, sweep
+from gateway import admission, dynamodb, holds, keys, ledger, sweep
 from gateway.accounts import LEFT, new_account
 from gateway.holds import Hold, name_of
 from gateway.windows import day_of, minute_of, month_of
@@ -233,7 +233,13 @@ def test_a_provider_s_own_failure_costs_nothing_and_gives_back_what_was_held(
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("service_tier", "priority"), ("modalities", ["text", "audio"]), ("web_search_options", {})],
+    [
+        ("service_tier", "priority"),
+        ("modalities", ["text", "audio"]),
+        ("web_search_options", {}),
+        ("models", ["another/one"]),
+        ("tools", [{"type": "web_search"}]),
+    ],
 )
 def test_what_list_prices_do_not_cover_is_refused_on_a_budget(
     gateway: Gateway, paid: Fleet, clock: Clock, field: str, value: Any
@@ -298,6 +304,23 @@ def test_a_secret_that_is_new_works_where_the_old_one_was_just_seen(gateway: Gat
     found = {name: (at - keys.REFUSAL_SECONDS, item) for name, (at, item) in keys._cache.items()}
     keys._cache.update(found)
     assert gateway.chat().status == 200
+
+
+def test_a_deployment_that_takes_no_cap_is_not_asked_on_a_budget(gateway: Gateway, paid: Fleet, clock: Clock) -> None:
+    paid.serve(deployment("first", price=PRICE, unsupported=["max_tokens"], drop_params=True))
+    limit(gateway, clock.time, total_budget=Decimal(1))
+    assert ask(gateway).status == 400
+    assert paid.servers["first"].requests == []
+
+
+def test_a_request_that_was_refused_by_an_old_policy_is_admitted_by_the_new_one(
+    gateway: Gateway, paid: Fleet, clock: Clock
+) -> None:
+    limit(gateway, clock.time, total_budget=Decimal(1))
+    assert ask(gateway, service_tier="priority").status == 403
+    limit(gateway, clock.time, allow_unpriced_models=True)
+    clock.time += keys.REFUSAL_SECONDS + 0.5
+    assert ask(gateway, service_tier="priority").status == 200
 
 
 # Windows.
@@ -516,6 +539,24 @@ def test_an_extension_of_which_nothing_is_heard_is_given_back_too(gateway: Gatew
     assert ask(gateway).status == 504
     item = item_of(gateway)
     assert (item["total_left"], item["holds"]) == (1 - gateway.row()["cost_usd"], {})
+
+
+def test_one_that_ends_after_it_was_given_up_is_settled_by_the_replay(
+    gateway: Gateway, paid: Fleet, clock: Clock
+) -> None:
+    limit(gateway, clock.time, total_budget=Decimal(1))
+
+    def give_up() -> None:
+        item = item_of(gateway)
+        admission.ledger()._reap(item, holds.of(item))
+
+    on_row(gateway, give_up)
+    row = lost_row(ask(gateway))
+    assert (gateway.row()["error_code"], item_of(gateway)["total_left"]) == ("abandoned", 1)
+    for _ in range(2):
+        admission.ledger().replay(row)
+        assert item_of(gateway)["total_left"] == 1 - gateway.row()["cost_usd"]
+        assert item_of(gateway)["holds"] == {}
 
 
 # Teams.

@@ -46,6 +46,13 @@ def new_account(account_id: str, kind: str, name: str, now: float, **policy: Any
     }
 
 
+def completed(item: Item) -> Item:
+    """An item with what those lack that were made before there were limits: they have none, and a policy without a number."""
+    limits: Item = dict.fromkeys(LIMITS, UNLIMITED) | item
+    lefts = {left: limits[limit] for limit, left in LEFT.items()}
+    return {"policy_no": 0, "minute_no": 0, "holds": {}} | lefts | limits
+
+
 def is_limited(item: Item) -> bool:
     """Whether anything of it is counted; what is not needs no hold."""
     return any(item.get(limit, UNLIMITED) < UNLIMITED for limit in LIMITS)

@@ -108,14 +108,17 @@ def prepare(known: Registry, key: ApiKey, question: Question) -> Admission:
     """
     now = current().deadline.now()
     try:
-        deployments = admissible(known, question, key, now)
+        question, deployments = _allowed(known, key, question)
     except ModelNotAllowed:  # by what may have been known for long
         key = keys.again(key, "inference", now)
-        deployments = admissible(known, question, key, now)
-    if key.has_budget:
-        question = question.bounded(is_strict=not key.may_spend_unpriced)
+        question, deployments = _allowed(known, key, question)
     wait = fleet().refreshing([deployment.name for deployment in deployments], now)
     return Admission(key, question, deployments, _secrets(deployments), wait)
+
+
+def _allowed(known: Registry, key: ApiKey, question: Question) -> tuple[Question, Sequence[Deployment]]:
+    deployments = admissible(known, question, key, current().deadline.now())
+    return question.bounded(is_strict=not key.may_spend_unpriced) if key.has_budget else question, deployments
 
 
 def _secrets(deployments: Sequence[Deployment]) -> Mapping[str, str] | None:

@@ -46,8 +46,22 @@ def on_deploy(event: dict[str, Any], log_stream: str) -> None:
     except Exception as error:  # noqa: BLE001 - whatever it is, CloudFormation would wait an hour for an answer
         logger.error("no first admin key", error=type(error).__name__)
         answer |= {"Status": "FAILED", "Reason": f"{type(error).__name__}; see the log stream {log_stream}"}
-    body = json.dumps(answer)
-    requests.put(event["ResponseURL"], data=body, headers={"content-type": ""}, timeout=ANSWER_SECONDS).raise_for_status()
+    _answer(event["ResponseURL"], answer)
+
+
+def _answer(url: str, answer: dict[str, Any]) -> None:
+    """Tell CloudFormation.
+
+    Raises:
+        RuntimeError: it does not take the answer; without the address, which is a secret for as long as it is good.
+    """
+    try:
+        done = requests.put(url, data=json.dumps(answer), headers={"content-type": ""}, timeout=ANSWER_SECONDS)
+        failed = None if done.ok else str(done.status_code)
+    except requests.RequestException as error:
+        failed = type(error).__name__
+    if failed:
+        raise RuntimeError(f"CloudFormation did not take the answer: {failed}")
 
 
 def ensure(secret: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway import dynamodb
-from gateway.accounts import Item
+from gateway.accounts import Item, completed
 from gateway.errors import InvalidRequest
 from gateway.keys import checksum
 
@@ -48,7 +48,7 @@ def page(
         return Page(found, None)
     for _ in range(MOST_SCANS):
         scanned = db.scan(TableName=table, **_scan(kind, team, start))
-        found += map(dynamodb.from_item, scanned["Items"])
+        found += map(completed, map(dynamodb.from_item, scanned["Items"]))
         if len(found) > limit:
             return Page(found[:limit], _cursor(kind, found[limit - 1]["id"]))
         last = scanned.get("LastEvaluatedKey")

@@ -6,13 +6,14 @@ there then, so that two changes of different fields both win. DynamoDB's faults 
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from gateway import dynamodb
-from gateway.accounts import LEFT, LIMITS, Item, new_account
+from gateway.accounts import LEFT, LIMITS, Item, completed, new_account
 from gateway.errors import InvalidRequest, NotFound, ServiceUnavailable, TeamNotEmpty
 from gateway.key_pages import IDS, pages
 from gateway.keys import ALPHABET, SCOPES, hash_secret, whole
@@ -183,6 +184,9 @@ def _change(
     """
     for _ in range(TRIES):
         item = get(db, table, kind, account_id)
+        if not item["policy_no"]:
+            _number(db, table, item)
+            continue
         fields = plan(item)
         if fields is None:
             return item
@@ -192,6 +196,21 @@ def _change(
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
     raise ServiceUnavailable(f"This {kind} is being changed by others all the time; try again.", retry_after=1)
+
+
+def _number(db: "DynamoDBClient", table: str, item: Item) -> None:
+    """Write what an item lacks that was made before there were limits. Others may do the same."""
+    names = [name for name in completed({}) if name != "policy_no"]
+    sets = [f"#{name} = if_not_exists(#{name}, :{name})" for name in names]
+    with suppress(db.exceptions.ConditionalCheckFailedException):
+        db.update_item(
+            TableName=table,
+            Key=dynamodb.to_item({"id": item["id"]}),
+            UpdateExpression=f"SET #policy_no = :one, {', '.join(sets)}",
+            ConditionExpression="attribute_exists(id) AND attribute_not_exists(#policy_no)",
+            ExpressionAttributeNames={f"#{name}": name for name in ("policy_no", *names)},
+            ExpressionAttributeValues=dynamodb.to_item({":one": 1} | {f":{name}": item[name] for name in names}),
+        )
 
 
 def _update(db: "DynamoDBClient", table: str, item: Item, fields: Fields) -> Item:
@@ -224,7 +243,7 @@ def _check_team(db: "DynamoDBClient", table: str, fields: Fields) -> None:
 
 def _read(db: "DynamoDBClient", table: str, account_id: str) -> Item | None:
     found = db.get_item(TableName=table, Key=dynamodb.to_item({"id": account_id}), ConsistentRead=True).get("Item")
-    return dynamodb.from_item(found) if found else None
+    return completed(dynamodb.from_item(found)) if found else None
 
 
 def _random_text(length: int) -> str:

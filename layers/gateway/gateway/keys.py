@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway import dynamodb
-from gateway.accounts import UNLIMITED, Item, has_budget, is_limited
+from gateway.accounts import UNLIMITED, Item, completed, has_budget, is_limited
 from gateway.context import current
 from gateway.errors import InsufficientScope, InvalidApiKey
 from gateway.observability import logger
@@ -201,6 +201,7 @@ def _lookup(account_id: str, now: float, most: float) -> Item | None:
     if item and now - at < (most if is_limited(item) else min(most, CACHE_SECONDS)):
         return item
     item = dynamodb.get(settings().keys_table, {"id": account_id}, consistent=True)
-    if item:
-        remember(item, now)
-    return item
+    if not item:
+        return None
+    remember(completed(item), now)
+    return completed(item)

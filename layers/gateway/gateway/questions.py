@@ -30,11 +30,14 @@ BYTES_A_TOKEN = 4
 """The usual estimate."""
 IMAGE_TOKENS = 1000
 MOST_IMAGE_TOKENS = 10_000
-"""The allowance for one image: providers count up to some 5,000, but for OpenAI's gpt-4o-mini, which counts up to 48,000."""
+"""The allowance for one image: providers count up to some 5,000."""
 MOST_TOOL_TOKENS = 1000
 """What providers write around tools for the model to read."""
 MOST_WINDOW_TOKENS = 1_000_000
 """Of a deployment whose context window is not known."""
+DEAR_IMAGES = {"gpt-4o-mini": 50_000}
+"""The allowance where images count for more, by a part of the deployment's name."""
+CAPS = ("max_tokens", "max_completion_tokens")
 COUNTED_PARTS = ("text", "refusal", "image_url", "thinking", "redacted_thinking")
 """Kinds of a message's parts whose tokens can be told from what was sent."""
 MOST_INPUT_TOKENS = 10
@@ -64,11 +67,13 @@ class Chat:
 
     Attributes:
         cap: on the output, in tokens, if the request has none.
+        is_bounded: whether the most that it costs has to be known.
         buckets: what it costs, in a price's words.
     """
 
     request: ChatCompletionRequest
     cap: int | None = None
+    is_bounded: bool = False
     buckets = ("input", "output")
 
     @property
@@ -95,6 +100,10 @@ class Chat:
             raise lacking
         speaker = adapter(deployment.provider.adapter)
         request, dropped = fitted(self._capped(deployment), speaker.VOCABULARY, deployment)
+        if self.is_bounded and (uncapped := [name for name in CAPS if name in dropped]):
+            raise Inexpressible(
+                f"{uncapped[0]}: {deployment.name} takes no cap, and this API key has a budget.", param="model"
+            )
         return Fitted(lambda endpoint, deadline: speaker.complete(request, deployment, endpoint, deadline), dropped)
 
     def lacking(self, deployment: Deployment) -> Inexpressible | None:
@@ -117,12 +126,13 @@ class Chat:
         """
         wire = self.request.wire()
         wanted = [name for name, harmless in BEYOND_LIST.items() if is_strict and not harmless(wire.get(name))]
+        wanted += ["tools" for tool in self.request.tools or () if is_strict and tool.type != "function"]
         if wanted:
             raise ModelNotAllowed(
                 f"{wanted[0]}: list prices do not cover this, and this API key has a budget; its policy has to allow it.",
                 param=wanted[0],
             )
-        return replace(self, cap=None if self.request.output_cap else BUDGET_OUTPUT_TOKENS)
+        return replace(self, cap=None if self.request.output_cap else BUDGET_OUTPUT_TOKENS, is_bounded=True)
 
     def _capped(self, deployment: Deployment) -> ChatCompletionRequest:
         if self.cap is None:
@@ -139,14 +149,16 @@ class Chat:
         cap = own or self.cap or ASSUMED_OUTPUT_TOKENS
         output = (cap if own else min(cap, deployment.max_output_tokens or cap)) * (self.request.n or 1)
         window = deployment.context_window or MOST_WINDOW_TOKENS
-        inputs = window if self._has_other_parts else self._most_input_tokens
+        image = next((count for name, count in DEAR_IMAGES.items() if name in deployment.model), MOST_IMAGE_TOKENS)
+        inputs = window if self._has_other_parts else self._most_text_tokens + self._images * image
         return Usage(input_tokens=min(inputs, deployment.context_window or inputs), output_tokens=output)
 
     @cached_property
-    def _most_input_tokens(self) -> int:
+    def _most_text_tokens(self) -> int:
         size = len(to_json(self.request.wire()).encode()) - sum(_size_of_image(part) for part in self._all_parts())
-        tools = MOST_TOOL_TOKENS if self.request.tools or self.request.functions else 0
-        return size + self._images * MOST_IMAGE_TOKENS + tools
+        asked = self.request
+        tools = MOST_TOOL_TOKENS if asked.tools or asked.functions or asked.response_format else 0
+        return size + tools
 
     @cached_property
     def _has_other_parts(self) -> bool:
@@ -238,7 +250,9 @@ Question = Chat | Embedding
 BEYOND_LIST: Mapping[str, Callable[[Any], bool]] = {
     "service_tier": lambda tier: tier in (None, "auto", "default", "flex", "standard_only"),
     "modalities": lambda kinds: kinds is None or kinds == ["text"],
-    "web_search_options": lambda options: options is None,
+    **dict.fromkeys(
+        ("web_search_options", "search_parameters", "plugins", "models", "provider"), lambda value: value is None
+    ),
 }
 """Fields of a request that make it cost more than list prices say, and whether a value of theirs does not."""
 

@@ -117,10 +117,14 @@ class Rows:
         try:
             there: dict[str, Any] | None = self._within(WRITE_SECONDS, lambda: self._put(whole))
         except (ServiceUnavailable, TimeIsUp):
-            logger.critical(ROW_LOST, row=whole)
-            count("RowLost")
+            self.lost(row)
             return None
         return there
+
+    def lost(self, row: Mapping[str, Any]) -> None:
+        """Log a row whole that is not in the table."""
+        logger.critical(ROW_LOST, row=self._with_its_end(row))
+        count("RowLost")
 
     def abandon(self, owner: str, request_id: str, team: str | None) -> dict[str, Any]:
         """The row of a request that was killed: the one that it wrote before, or one that says so.
