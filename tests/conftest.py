@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "REQUEST_RETENTION_DAYS": "90",
     "KEYS_TABLE": "keys",
     "REQUESTS_TABLE": "requests",
+    "USAGE_TABLE": "usage",
     "STATE_TABLE": "state",
     "PROVIDERS_SECRET": "gateway/providers",
     "MODELS_PARAMETER": "/gateway/models",

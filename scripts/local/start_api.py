@@ -87,6 +87,7 @@ def _variables(outputs: dict[str, str], endpoint: str) -> dict[str, dict[str, st
         "Parameters": {
             "KEYS_TABLE": outputs["KeysTable"],
             "REQUESTS_TABLE": outputs["RequestsTable"],
+            "USAGE_TABLE": outputs["UsageTable"],
             "STATE_TABLE": outputs["StateTable"],
             "PROVIDERS_SECRET": outputs["ProvidersSecret"],
             "MODELS_PARAMETER": outputs["ModelsParameter"],

@@ -30,7 +30,9 @@ def attempt(call):
 
 def lambda_handler(event, context):
     db, secrets = boto3.client("dynamodb"), boto3.client("secretsmanager")
-    keys, requests, state = event["KeysTable"], event["RequestsTable"], event["StateTable"]
+    keys, requests, usage, state = (event[f"{name}Table"] for name in ("Keys", "Requests", "Usage", "State"))
+    of_owner = {"KeyConditionExpression": "#o = :o", "ExpressionAttributeNames": {"#o": "owner"}, "ExpressionAttributeValues": {":o": {"S": "probe"}}}
+    slot = {"owner": {"S": "probe"}, "slot": {"S": "probe"}}
     item = {"id": {"S": "probe"}}
     row = {"owner": {"S": "probe"}, "request_id": {"S": "probe"}}
     return {
@@ -42,6 +44,11 @@ def lambda_handler(event, context):
         "list the keys": attempt(lambda: db.scan(TableName=keys)),
         "read a row": attempt(lambda: db.get_item(TableName=requests, Key=row)),
         "write a row": attempt(lambda: db.put_item(TableName=requests, Item=row)),
+        "list rows": attempt(lambda: db.query(TableName=requests, **of_owner)),
+        "change a row": attempt(lambda: db.update_item(TableName=requests, Key=row, UpdateExpression="REMOVE probe")),
+        "read usage": attempt(lambda: db.query(TableName=usage, **of_owner)),
+        "write usage": attempt(lambda: db.batch_write_item(RequestItems={usage: [{"PutRequest": {"Item": slot}}]})),
+        "change usage": attempt(lambda: db.update_item(TableName=usage, Key=slot, UpdateExpression="REMOVE probe")),
         "read the state": attempt(lambda: db.batch_get_item(RequestItems={state: {"Keys": [item]}})),
         "write the state": attempt(lambda: db.update_item(TableName=state, Key=item, UpdateExpression="REMOVE probe")),
         "take state away": attempt(lambda: db.delete_item(TableName=state, Key=item)),
@@ -72,7 +79,8 @@ def probe(gateway: Gateway, logical_id: str) -> dict[str, Any]:
 
 INFERENCE = {"read a key", "change a key", "write a row", "read the state", "write the state", "read the secret"}
 GRANTED = {
-    "FirstAdminKeyFunction": {"write a key"},
+    "FirstAdminKeyFunction": {"read a key", "write a key"},
+    "SweepFunction": {"list the keys", "change a key", "write a row"},
     "HealthFunction": {"read a key", "read a row"},
     "ListModelsFunction": {"read a key", "read the secret"},
     "GetModelFunction": {"read a key", "read the secret"},
@@ -88,6 +96,10 @@ GRANTED = {
         for function in ["UpdateKeyFunction", "UpdateTeamFunction", "DeleteKeyFunction", "RotateKeyFunction"]
     },
     "DeleteTeamFunction": {"read a key", "list the keys", "change a key"},
+    "GetUsageFunction": {"read a key", "list the keys", "list rows", "read usage"},
+    "ListRequestsFunction": {"read a key", "list the keys", "list rows"},
+    "GetRequestFunction": {"read a key", "read a row"},
+    "RollUpFunction": {"list the keys", "list rows", "read usage", "write usage"},
     "UnknownRouteFunction": set(),
 }
 

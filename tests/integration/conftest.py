@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
 
-TABLES = {f"{name}Table": ENVIRONMENT[f"{name.upper()}_TABLE"] for name in ("Keys", "Requests", "State")}
+TABLES = {f"{name}Table": ENVIRONMENT[f"{name.upper()}_TABLE"] for name in ("Keys", "Requests", "Usage", "State")}
 SERVICES = ("dynamodb", "secretsmanager")
 TAKEN = ("BillingMode", "AttributeDefinitions", "KeySchema")
 

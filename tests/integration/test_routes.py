@@ -50,6 +50,12 @@ CASES: dict[str, tuple[str, int, str | None]] = {
     "error_budget_with_exponent": ("create_key", 400, None),
     "error_foreign_cursor": ("list_keys", 400, None),
     "error_key_not_found": ("get_key", 404, "not_found"),
+    "get_usage": ("get_usage", 200, None),
+    "list_requests": ("list_requests", 200, None),
+    "get_request": ("get_request", 404, "not_found"),
+    "error_unknown_parameter": ("get_usage", 400, None),
+    "error_changed_cursor": ("list_requests", 400, None),
+    "error_others_usage": ("get_usage", 404, "not_found"),
 }
 """What becomes of each of events/: the function it goes to, the status and the error's code."""
 

@@ -8,9 +8,10 @@ import pytest
 from gateway.settings import Settings
 from tests.template.cloudformation import Json, resolve
 
-KEYS, REQUESTS, STATE, SECRET = (
+KEYS, REQUESTS, USAGE, STATE, SECRET = (
     "KeysTable.Arn",
     "RequestsTable.Arn",
+    "UsageTable.Arn",
     "StateTable.Arn",
     "arn:AWS::Partition:secretsmanager:AWS::Region:AWS::AccountId:secret:AWS::StackName/providers-??????",
 )
@@ -29,11 +30,16 @@ READ_KEY, WRITE_ROW, READ_SECRET, READ_MODELS = (
 )
 READ_STATE, WRITE_STATE = ("dynamodb:BatchGetItem", STATE), ("dynamodb:UpdateItem", STATE)
 LIST_KEYS, PUT_KEY, CHANGE_KEY = (("dynamodb:Scan", KEYS), ("dynamodb:PutItem", KEYS), ("dynamodb:UpdateItem", KEYS))
+LIST_ROWS, READ_ROW = ("dynamodb:Query", REQUESTS), ("dynamodb:GetItem", REQUESTS)
+READ_USAGE = {("dynamodb:Query", USAGE), ("dynamodb:GetItem", USAGE)}
+WRITE_USAGE = {("dynamodb:BatchWriteItem", USAGE), ("dynamodb:PutItem", USAGE)}
 INVOKE = {("bedrock:InvokeModel", resource) for resource in BEDROCK}
 INFERENCE = {READ_KEY, CHANGE_KEY, WRITE_ROW, READ_STATE, WRITE_STATE, READ_SECRET, READ_MODELS, *INVOKE}
 GRANTS = {
+    "SweepFunction": {LIST_KEYS, CHANGE_KEY, WRITE_ROW},
     "FirstAdminKeyFunction": {
-        ("dynamodb:PutItem", KEYS),
+        READ_KEY,
+        PUT_KEY,
         ("secretsmanager:GetSecretValue", ADMIN_SECRET),
         ("secretsmanager:PutSecretValue", ADMIN_SECRET),
     },
@@ -50,6 +56,10 @@ GRANTS = {
     **{function: {READ_KEY, CHANGE_KEY} for function in ["UpdateKeyFunction", "UpdateTeamFunction"]},
     **{function: {READ_KEY, CHANGE_KEY} for function in ["DeleteKeyFunction", "RotateKeyFunction"]},
     "DeleteTeamFunction": {READ_KEY, LIST_KEYS, CHANGE_KEY},
+    "GetUsageFunction": {READ_KEY, LIST_KEYS, LIST_ROWS, *READ_USAGE},
+    "ListRequestsFunction": {READ_KEY, LIST_KEYS, LIST_ROWS},
+    "GetRequestFunction": {READ_KEY, READ_ROW},
+    "RollUpFunction": {LIST_KEYS, LIST_ROWS, *READ_USAGE, *WRITE_USAGE},
     "UnknownRouteFunction": set(),
 }
 """All that each function may do: exact actions on exact things."""
@@ -59,7 +69,7 @@ MANAGED = {
     "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
 }
 FUNCTIONS = sorted(GRANTS)
-OFF_THE_API = {"FirstAdminKeyFunction"}
+OFF_THE_API = {"FirstAdminKeyFunction", "RollUpFunction", "SweepFunction"}
 
 
 def properties(template: Json, name: str) -> Json:
@@ -125,11 +135,24 @@ def test_the_first_admin_key_is_made_by_who_deploys_and_by_nobody_else(deployed:
     assert made["Secret"] == properties(deployed, "AdminKeySecret")["Name"]
 
 
+@pytest.mark.parametrize(("function", "minute"), [("SweepFunction", 0), ("RollUpFunction", 5)])
+def test_what_is_done_every_hour_is_done_by_the_clock_alone(deployed: Json, function: str, minute: int) -> None:
+    arn = {"Fn::GetAtt": [function, "Arn"]}
+    rules = {rule: properties(deployed, rule) for rule in of_type(deployed, "AWS::Events::Rule")}
+    ((rule, found),) = [(name, rule) for name, rule in rules.items() if rule["Targets"][0]["Arn"] == arn]
+    assert found["ScheduleExpression"] == f"cron({minute} * * * ? *)"
+    assert len(found["Targets"]) == 1
+    permissions = [properties(deployed, name) for name in of_type(deployed, "AWS::Lambda::Permission")]
+    (one,) = [permission for permission in permissions if permission["FunctionName"] == {"Ref": function}]
+    assert one["Principal"] == "events.amazonaws.com"
+    assert one["SourceArn"] == {"Fn::GetAtt": [rule, "Arn"]}
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_functions_are_alike_in_runtime_size_tracing_and_log_group(deployed: Json, function: str) -> None:
     found = properties(deployed, function)
     assert (found["Runtime"], found["Handler"]) == ("python3.13", "app.lambda_handler")
-    assert (found["MemorySize"], found["Timeout"]) == (512, 30)
+    assert (found["MemorySize"], found["Timeout"]) == (512, 900 if function == "RollUpFunction" else 30)
     assert found["TracingConfig"] == {"Mode": "Active"}
     assert found["LoggingConfig"] == {"LogGroup": {"Ref": "LogGroup"}}
     assert found["Architectures"] == [{"Ref": "Architecture"}]

@@ -7,7 +7,12 @@ import pytest
 
 from tests.template.cloudformation import ROOT, Json, resolve
 
-KEY_SCHEMAS = {"KeysTable": ["id"], "RequestsTable": ["owner", "request_id"], "StateTable": ["id"]}
+KEY_SCHEMAS = {
+    "KeysTable": ["id"],
+    "RequestsTable": ["owner", "request_id"],
+    "UsageTable": ["owner", "slot"],
+    "StateTable": ["id"],
+}
 PRECIOUS = sorted(set(KEY_SCHEMAS) - {"StateTable"})
 
 
@@ -69,13 +74,21 @@ def test_the_override_of_the_models_is_named_by_the_stack_starts_empty_and_may_g
 
 
 def test_outputs_tell_a_client_and_an_operator_where_everything_is(deployed: Json) -> None:
-    known = {"AWS::Region": "eu-west-1", "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": "gw", "Stage": "prod"}
+    known = {
+        "AWS::Region": "eu-west-1",
+        "AWS::URLSuffix": "amazonaws.com",
+        "AWS::StackName": "gw",
+        "Stage": "prod",
+        "RequestRetentionDays": "90",
+    }
     outputs: dict[str, Any] = {name: resolve(o["Value"], known) for name, o in deployed["Outputs"].items()}
     assert outputs == {
         "BaseUrl": "https://Api.execute-api.eu-west-1.amazonaws.com/prod/api/v1",
         "ApiId": "Api",
         "KeysTable": "KeysTable",
         "RequestsTable": "RequestsTable",
+        "UsageTable": "UsageTable",
+        "RequestRetentionDays": "90",
         "StateTable": "StateTable",
         "ProvidersSecret": "gw/providers",
         "AdminKeySecret": "gw/admin-key",

@@ -23,7 +23,9 @@ MAX_BODY_BYTES = 5 * 1024 * 1024
 MAX_ANSWER_BYTES = 5_500_000
 """Lambda returns at most 6 MB, and counts the answer with its quotes escaped."""
 
-GATEWAY_HEADERS = ("provider", "model", "strategy", "attempts", "cost-usd", "overhead-ms", "dropped-params")
+GATEWAY_HEADERS = (
+    "provider", "model", "strategy", "attempts", "cost-usd", "overhead-ms", "dropped-params", "next-cursor",
+)  # fmt: skip
 EXPOSED_HEADERS = ", ".join(
     ["x-request-id", "retry-after", "retry-after-ms", "x-should-retry", "allow", *LIMIT_HEADERS]
     + [f"x-gateway-{name}" for name in GATEWAY_HEADERS]

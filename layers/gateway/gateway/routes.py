@@ -18,6 +18,9 @@ ROUTES = {
     "/keys/{id}/rotate": ["POST"],
     "/teams": ["GET", "POST"],
     "/teams/{id}": ["DELETE", "GET", "PATCH"],
+    "/usage": ["GET"],
+    "/requests": ["GET"],
+    "/requests/{id}": ["GET"],
 }
 """Paths under PREFIX and their methods, as template.yaml declares them (a test compares the two)."""
 

@@ -17,7 +17,7 @@ class Settings:
         log_prompts: whether prompts, answers and texts that may quote them are logged.
         request_timeout: seconds after which the gateway stops waiting for providers.
         request_retention_days: how long a row of the Requests table lives.
-        keys_table, requests_table, state_table: names of the DynamoDB tables.
+        keys_table, requests_table, usage_table, state_table: names of the DynamoDB tables.
         providers_secret: name of the Secrets Manager secret with the providers' keys.
         models_parameter: name of the SSM parameter that overrides models.json.
     """
@@ -29,6 +29,7 @@ class Settings:
     request_retention_days: int
     keys_table: str
     requests_table: str
+    usage_table: str
     state_table: str
     providers_secret: str
     models_parameter: str
@@ -48,6 +49,7 @@ class Settings:
             request_retention_days=math.ceil(_number(env, "REQUEST_RETENTION_DAYS")),
             keys_table=_text(env, "KEYS_TABLE"),
             requests_table=_text(env, "REQUESTS_TABLE"),
+            usage_table=_text(env, "USAGE_TABLE"),
             state_table=_text(env, "STATE_TABLE"),
             providers_secret=_text(env, "PROVIDERS_SECRET"),
             models_parameter=_text(env, "MODELS_PARAMETER"),

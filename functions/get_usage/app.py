@@ -1,0 +1,11 @@
+"""GET /api/v1/usage: requests, tokens and costs, by hour, day or month."""
+
+from typing import Any
+
+from gateway import keys, reports
+from gateway.http import Event, Response, api_handler, bearer_token
+
+
+@api_handler
+def lambda_handler(event: Event, context: Any) -> Response:
+    return reports.show_usage(event, keys.authenticate(bearer_token(event), None))
