@@ -172,7 +172,11 @@ def test_a_budget_that_cannot_pay_the_request_s_most_is_spent(gateway: Gateway, 
 
 def test_a_budget_that_others_only_hold_is_worth_another_try(gateway: Gateway, paid: Fleet, clock: Clock) -> None:
     limit(gateway, clock.time, total_budget=Decimal("0.001"))
-    put_hold(gateway, f"req_{KEY_ID}_x", Hold(int(clock.time) + 20, 0, Decimal("0.0009"), minute_of(clock.time)))
+    put_hold(
+        gateway,
+        f"req_{KEY_ID}_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        Hold(int(clock.time) + 20, 0, Decimal("0.0009"), minute_of(clock.time)),
+    )
     refused = ask(gateway)
     assert (refused.status, refused.error["code"]) == (429, "budget_held")
     assert refused.headers["x-should-retry"] == "true"
@@ -373,7 +377,11 @@ def test_an_instance_whose_clock_is_behind_follows_the_others(gateway: Gateway, 
 
 def test_as_many_requests_at_once_as_the_limit_says(gateway: Gateway, clock: Clock) -> None:
     limit(gateway, clock.time, max_parallel=1)
-    put_hold(gateway, f"req_{KEY_ID}_x", Hold(int(clock.time) + 20, 0, Decimal(0), minute_of(clock.time)))
+    put_hold(
+        gateway,
+        f"req_{KEY_ID}_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        Hold(int(clock.time) + 20, 0, Decimal(0), minute_of(clock.time)),
+    )
     refused = gateway.chat()
     assert (refused.status, refused.error["code"]) == (429, "rate_limit_exceeded")
     assert "under way at once" in refused.error["message"]

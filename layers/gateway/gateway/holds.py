@@ -9,7 +9,8 @@ from typing import Any
 from gateway.pricing import dollars
 from gateway.windows import MINUTE_SECONDS, minute_of
 
-HOLD = re.compile(r"[0-9]{1,12}\|-?[0-9]{1,16}\|-?[0-9.]{1,40}\|-?[0-9]{1,6}", re.ASCII)
+NAME = re.compile(r"([0-9A-Za-z]+_)?[0-7][0-9A-HJKMNP-TV-Z]{25}")
+HOLD = re.compile(r"[0-9]{1,12}\|-?[0-9]{1,16}\|-?[0-9.]{1,40}\|-?[0-9]{1,8}", re.ASCII)
 GRACE_SECONDS = MINUTE_SECONDS
 """So long after its deadline a request is taken to have been killed."""
 
@@ -59,4 +60,5 @@ def request_of(account_id: str, name: str) -> tuple[str, str]:
 
 def of(item: Mapping[str, Any]) -> dict[str, Hold]:
     """All holds on an item, by their names; without what is none."""
-    return {name: Hold.read(text) for name, text in item["holds"].items() if HOLD.fullmatch(str(text))}
+    found = item["holds"].items()
+    return {name: Hold.read(text) for name, text in found if NAME.fullmatch(name) and HOLD.fullmatch(str(text))}

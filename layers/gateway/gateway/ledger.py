@@ -23,7 +23,7 @@ from gateway.observability import count, logger
 from gateway.refusals import refusal
 from gateway.request_log import ABANDONED, Rows
 from gateway.state import NAME, VALUE
-from gateway.windows import MINUTE_SECONDS, minute_of
+from gateway.windows import minute_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,6 +35,7 @@ MOST_TURNS = 12
 ADMIT_SECONDS = 3.0
 RELEASE_SECONDS = 1.2
 REAP_SECONDS = 3.0
+REPLAY_SECONDS = 120
 
 Item = dict[str, Any]
 
@@ -126,7 +127,7 @@ class Ledger:
                 admitted.append(self._bounded(admit))
                 self._tidy(admitted[-1], now)
         except Exception as error:
-            if not isinstance(error, REFUSALS):  # and yet the hold may be there
+            if len(admitted) < len(items) and not isinstance(error, REFUSALS):  # and yet the hold may be there
                 admitted.append(_presumed(items[len(admitted)], request_id, estimate, deadline))
             for account in admitted:
                 self._release(account, 0, Decimal(0), requests=1)
@@ -170,8 +171,7 @@ class Ledger:
             cost: US dollars, of all that it has done and is about to do.
         Raises:
             InsufficientQuota, BudgetHeld: an account has not enough left.
-            InvalidApiKey: the hold is gone: the request is over.
-            ServiceUnavailable: the table does not answer.
+            ServiceUnavailable: the table does not answer, or the hold is gone: somebody gave the request up.
         """
         for account in accounts:
             if account.hold.cost < cost:
@@ -190,7 +190,7 @@ class Ledger:
                 account.hold = new
                 return
             if account.item["holds"].get(account.name) != account.hold.text():
-                raise InvalidApiKey
+                raise ServiceUnavailable("The request took too long, and was given up.")
             if account.item["minute_no"] == known["minute_no"]:
                 more = replace(new, cost=new.cost - account.hold.cost, tokens=0)
                 others = {name: text for name, text in account.item["holds"].items() if name != account.name}
@@ -284,7 +284,8 @@ class Ledger:
     def _hold_again(self, account_id: str, row: Mapping[str, Any]) -> None:
         """Take what was given back to an account when its request was given up: by a hold, so that it is taken once."""
         name, minute = holds.name_of(account_id, row["request_id"]), minute_of(int(row["created_at"]) / 1000)
-        hold, item = Hold(minute * MINUTE_SECONDS, 0, used(row)[1], minute), self._item(account_id)
+        until = int(self._clock()) + REPLAY_SECONDS  # nobody else is to end it
+        hold, item = Hold(until, 0, used(row)[1], minute), self._item(account_id)
         for _ in range(MOST_TURNS):
             if not item or name in item["holds"]:
                 return

@@ -34,7 +34,8 @@ def limit_headers(items: Sequence[Item], now: float) -> dict[str, str]:
                 f"x-ratelimit-remaining-{word}": str(max(0, left)),
                 f"x-ratelimit-reset-{word}": _seconds(items, now),
             }
-    budgets = [Decimal(item[left]) for item in items for budget, left in BUDGETS.items() if item[budget] < UNLIMITED]
+    minute = minute_of(now)
+    budgets = [left_of(item, budget, minute) for item in items for budget in BUDGETS if item[budget] < UNLIMITED]
     if budgets:
         headers["x-gateway-budget-remaining-usd"] = dollars(max(min(budgets), Decimal(0)))
     return headers
