@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from gateway import admission, dynamodb, holds, keys, ledger, sweep
+from gateway import account_table, admission, dynamodb, holds, keys, sweep
 from gateway.accounts import LEFT, new_account
 from gateway.holds import Hold, name_of
 from gateway.windows import day_of, minute_of, month_of
@@ -533,7 +533,7 @@ def test_an_admission_whose_answer_is_lost_is_one(gateway: Gateway, paid: Fleet,
 
 def test_an_admission_of_which_nothing_is_heard_holds_nothing(gateway: Gateway, paid: Fleet, clock: Clock) -> None:
     limit(gateway, clock.time, rpm_limit=5, total_budget=Decimal(1))
-    LostAnswers(gateway, ":hold", ledger.MOST_TRIES)
+    LostAnswers(gateway, ":hold", account_table.MOST_TRIES)
     assert ask(gateway).status == 503
     item = item_of(gateway)
     assert (item["requests_left"], item["total_left"], item["holds"], gateway.rows()) == (5, 1, {}, [])
@@ -543,7 +543,7 @@ def test_an_extension_of_which_nothing_is_heard_is_given_back_too(gateway: Gatew
     paid.serve(deployment("first", price=PRICE, timeout=0.2), deployment("second", price=PRICE, priority=1))
     paid.servers["first"].default = Reply.default().stalled()
     limit(gateway, clock.time, total_budget=Decimal(1))
-    LostAnswers(gateway, ":more", ledger.MOST_TRIES)
+    LostAnswers(gateway, ":more", account_table.MOST_TRIES)
     assert ask(gateway).status == 504
     item = item_of(gateway)
     assert (item["total_left"], item["holds"]) == (1 - gateway.row()["cost_usd"], {})

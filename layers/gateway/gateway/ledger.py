@@ -12,24 +12,19 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from gateway import dynamodb, holds, ledger_writes
+from gateway.account_table import AccountTable
 from gateway.deadline import TimeIsUp, run_within
 from gateway.errors import InsufficientQuota, InvalidApiKey, RateLimitExceeded, ServiceUnavailable
 from gateway.holds import Hold
-from gateway.ledger_writes import Write
 from gateway.observability import count, logger
 from gateway.refusals import refusal
 from gateway.request_log import ABANDONED, Rows
-from gateway.state import NAME, VALUE
 from gateway.windows import minute_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-MOST_TRIES = 3
-"""Of a write whose answer is lost."""
 MOST_TURNS = 12
 """Of an admission that others get in the way of: each turn was lost to a window's end or a change of the policy."""
 ADMIT_SECONDS = 3.0
@@ -101,9 +96,8 @@ class Ledger:
         clock: Callable[[], float] = time.time,
         within: Callable[[float, Callable[[], Any]], Any] = run_within,
     ) -> None:
-        self._table = table
+        self._accounts = AccountTable(table, client)
         self._rows = rows
-        self._client = client
         self._clock = clock
         self._within = within
 
@@ -149,7 +143,7 @@ class Ledger:
         for _ in range(MOST_TURNS):
             minute = max(minute, int(item["minute_no"]))  # a clock that is behind follows the others
             hold = Hold(int(deadline) + 1, tokens, estimate.cost, minute)
-            held, found = self._update(item["id"], ledger_writes.admit(item, name, hold))
+            held, found = self._accounts.update(item["id"], ledger_writes.admit(item, name, hold))
             if not found:
                 raise InvalidApiKey
             known, item = item["minute_no"], found
@@ -184,7 +178,7 @@ class Ledger:
         new = replace(account.hold, cost=cost)
         for _ in range(MOST_TURNS):
             write = ledger_writes.extend(account.item, account.name, account.hold, new)
-            held, found = self._update(account.id, write)
+            held, found = self._accounts.update(account.id, write)
             known, account.item = account.item, found or account.item
             if held or account.item["holds"].get(account.name) == new.text():
                 account.hold = new
@@ -220,7 +214,7 @@ class Ledger:
     def _released(self, account: Account, tokens: int, cost: Decimal, requests: int) -> None:
         for _ in range(MOST_TURNS):
             write = ledger_writes.release(account.item, account.name, account.hold, tokens, cost, requests)
-            done, item = self._update(account.id, write)
+            done, item = self._accounts.update(account.id, write)
             if not item:
                 return
             account.item = item
@@ -276,7 +270,7 @@ class Ledger:
                 self._hold_again(account_id, row)
         is_new = self._rows.restore(row)
         for account_id in accounts:
-            item, name = self._item(account_id), holds.name_of(account_id, row["request_id"])
+            item, name = self._accounts.item(account_id), holds.name_of(account_id, row["request_id"])
             if item and name in item["holds"]:
                 self._released(Account(item, name, Hold.read(item["holds"][name])), *used(row), 0)
         return is_new
@@ -285,57 +279,14 @@ class Ledger:
         """Take what was given back to an account when its request was given up: by a hold, so that it is taken once."""
         name, minute = holds.name_of(account_id, row["request_id"]), minute_of(int(row["created_at"]) / 1000)
         until = int(self._clock()) + REPLAY_SECONDS  # nobody else is to end it
-        hold, item = Hold(until, 0, used(row)[1], minute), self._item(account_id)
+        hold, item = Hold(until, 0, used(row)[1], minute), self._accounts.item(account_id)
         for _ in range(MOST_TURNS):
             if not item or name in item["holds"]:
                 return
-            done, item = self._update(account_id, ledger_writes.hold_again(item, name, hold))
+            done, item = self._accounts.update(account_id, ledger_writes.hold_again(item, name, hold))
             if done:
                 return
         raise ServiceUnavailable("The account's windows change too often.")
-
-    def _item(self, account_id: str) -> Item | None:
-        return dynamodb.get(self._table, {"id": account_id}, self._client(), consistent=True)
-
-    # The table.
-
-    def _update(self, account_id: str, write: Write) -> tuple[bool, Item]:
-        """Make a write, again if its answer is lost: its condition holds only once.
-
-        Returns:
-            Whether the condition held, and the item: after the write, or as it stands; empty if there is none.
-        Raises:
-            ServiceUnavailable: the table does not answer.
-        """
-        for number in range(MOST_TRIES):
-            try:
-                return self._try(account_id, write)
-            except ServiceUnavailable:
-                if number == MOST_TRIES - 1:
-                    raise
-        raise AssertionError("there is at least one try")
-
-    def _try(self, account_id: str, write: Write) -> tuple[bool, Item]:
-        text = f"{write.changes} {write.condition}"
-        names = {f"#{name}": name for name in NAME.findall(text)}
-        names["#hold"] = write.hold
-        values = {f":{name}": write.values[name] for name in VALUE.findall(text)}
-        try:
-            with dynamodb.available("keys"):
-                answer = self._client().update_item(
-                    TableName=self._table,
-                    Key=dynamodb.to_item({"id": account_id}),
-                    UpdateExpression=write.changes,
-                    ConditionExpression=write.condition,
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues=dynamodb.to_item(values),
-                    ReturnValues="ALL_NEW",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-        except ClientError as refused:
-            old: Any = refused.response.get("Item", {})
-            return False, dynamodb.from_item(old)
-        return True, dynamodb.from_item(answer["Attributes"])
 
 
 def used(row: Mapping[str, Any]) -> tuple[int, Decimal]:
