@@ -1,0 +1,1 @@
+"""scripts/stress-ledger: the real ledger against a DynamoDB, raced for and killed."""
