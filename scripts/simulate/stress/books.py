@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -13,9 +13,12 @@ from boto3.dynamodb.types import TypeSerializer
 from gateway import dynamodb, holds, ledger, request_log
 from gateway.accounts import new_account
 from gateway.ledger import Ledger
+from gateway.periods import Range, hour_label, hour_of
 from gateway.request_log import Rows
+from gateway.request_rows import Tables
+from gateway.rollups import ALL, items_of, recompute
 from local.console import Failure
-from simulate.endpoints import KEYS, REQUESTS
+from simulate.endpoints import KEYS, REQUESTS, USAGE
 
 Item = dict[str, Any]
 ZERO = Decimal(0)
@@ -81,6 +84,18 @@ class Books:
         pages = self.db.get_paginator("query").paginate(**query)
         rows = [dynamodb.from_item(item) for page in pages for item in page["Items"]]
         return {row["request_id"]: row for row in rows}
+
+    def rolled_up(self, owners: Sequence[str], since: float) -> Decimal:
+        """What the roll-ups say was spent, in US dollars, when all hours have been summed.
+
+        Args:
+            since: when it began, in seconds since the epoch.
+        """
+        tables, now = Tables(self.db, KEYS, REQUESTS, USAGE), round(time.time() * 1000)
+        hours = Range(hour_of(round(since * 1000)), hour_of(now) + 1)
+        recompute(tables, hours, owners, now, 1)
+        found = items_of(tables, ALL, hour_label(hours.start), f"{hour_label(hours.end)}~", consistent=True)
+        return sum((item["cost_usd"] for item in found), ZERO)
 
 
 def spent(rows: Mapping[str, Item]) -> Decimal:

@@ -86,6 +86,7 @@ class Outcome:
     abandoned: int
     late: int
     spent: Decimal
+    rolled_up: Decimal
     gone: Decimal
     kills: Mapping[str, int]
     wrong: Sequence[str]
@@ -119,7 +120,7 @@ def run(url: str, requests: int, parallel: int, kills: float, seed: int, say: Sa
     _one_more(books, clock, keys, team, notes, client(url))
     if clock.now() - BEGAN > DAY_SECONDS:
         raise Failure("The run took longer than a day of its clock: ask for fewer requests.")
-    return _audited(time.time() - started, books, notes, team)
+    return _audited(started, books, notes, team)
 
 
 def _accounts(books: Books, seed: int, parallel: int) -> tuple[list[Item], Item]:
@@ -196,7 +197,8 @@ def _one_more(
         noted.costs[request_id] = Decimal("0.005")
 
 
-def _audited(seconds: float, books: Books, notes: Mapping[str, Notes], team: Item) -> Outcome:
+def _audited(started: float, books: Books, notes: Mapping[str, Notes], team: Item) -> Outcome:
+    seconds = time.time() - started
     wrong, rows, of_team = list[str](), dict[str, Item](), dict[str, Item]()
     gone, late = Decimal(0), 0
     for key_id, noted in notes.items():
@@ -207,11 +209,14 @@ def _audited(seconds: float, books: Books, notes: Mapping[str, Notes], team: Ite
         rows |= own
         of_team |= own if item.get("team") else {}
     wrong += _sums(books.item(team["id"]), of_team)
+    rolled_up = books.rolled_up(list(notes), started)
+    if rolled_up != spent(rows):
+        wrong.append(f"{rolled_up} was spent by the roll-ups, and {spent(rows)} by the rows")
     every = notes.values()
     return Outcome(
         seconds, sum(len(one.asked) for one in every), sum(len(one.admitted) for one in every),
         sum(len(one.refused) for one in every), sum(len(one.unsure) for one in every),
-        sum(len(one.killed) for one in every), len(rows), len(_abandoned(rows)), late, spent(rows), gone,
+        sum(len(one.killed) for one in every), len(rows), len(_abandoned(rows)), late, spent(rows), rolled_up, gone,
         sum((one.kills for one in every), Counter()), wrong,
     )  # fmt: skip
 
