@@ -203,6 +203,11 @@ def test_strange_words_are_logged_as_json(
 def test_every_line_is_json_with_level_time_service_and_id(gateway: Gateway, name: str) -> None:
     event = load_event(name)
     function = {"/{proxy+}": "unknown_route", "/api/v1/models/{model+}": "get_model", "/api/v1/models": "list_models"}
+    function |= {
+        "/api/v1/usage": "get_usage",
+        "/api/v1/requests": "list_requests",
+        "/api/v1/requests/{id}": "get_request",
+    }
     named = function.get(event["resource"], event["resource"].removeprefix("/api/v1/").replace("/", "_"))
     route = function_of(event) or named
     for line in gateway.send(route, name).logs:
