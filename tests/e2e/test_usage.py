@@ -69,5 +69,6 @@ def test_the_shell_tells_the_same(gateway: Gateway, request_id: str) -> None:
     assert json.loads(script(gateway, "requests", request_id, "--json"))["id"] == request_id
     assert request_id in script(gateway, "requests", "--limit", "5", "--csv")
     total = json.loads(script(gateway, "usage", "--json"))["total"]
-    assert total["requests"] == len(gateway.rows())
+    asked = [row for row in gateway.rows() if row["request_id"].startswith("req_")]  # other tests put rows of their own
+    assert total["requests"] == len(asked)
     assert "hours, " in script(gateway, "rebuild-usage", "--from", yesterday(), "--yes")
