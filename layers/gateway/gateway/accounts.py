@@ -3,10 +3,11 @@
 A key's and a team's items are alike, so that the ledger treats them alike: both are accounts.
 """
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from gateway.windows import minute_of
+from gateway.windows import Span, day_of, minute_of, month_of
 
 UNLIMITED = 10**15
 RATES = {"rpm_limit": "requests_left", "tpm_limit": "tokens_left"}
@@ -15,6 +16,12 @@ BUDGETS = {"day_budget": "day_left", "month_budget": "month_left", "total_budget
 LEFT = RATES | BUDGETS
 """What counts down, and from which limit."""
 LIMITS = (*RATES, "max_parallel", *BUDGETS)
+WINDOWS: Mapping[str, Callable[[int], Span]] = {
+    **dict.fromkeys(RATES, lambda minute: (minute, minute)),
+    "day_budget": day_of,
+    "month_budget": month_of,
+}
+"""The window, around a minute, that a limit is counted in; a total has none."""
 
 Item = dict[str, Any]
 
@@ -51,6 +58,12 @@ def completed(item: Item) -> Item:
     limits: Item = dict.fromkeys(LIMITS, UNLIMITED) | item
     lefts = {left: limits[limit] for limit, left in LEFT.items()}
     return {"policy_no": 0, "minute_no": 0, "holds": {}} | lefts | limits
+
+
+def left_of(item: Mapping[str, Any], limit: str, minute: int) -> Any:
+    """What is left of a limit in a minute: all of it, if the item's counter is of a window before."""
+    window = WINDOWS.get(limit)
+    return item[limit] if window and item["minute_no"] < window(minute)[0] else item[LEFT[limit]]
 
 
 def is_limited(item: Item) -> bool:

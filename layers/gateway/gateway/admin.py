@@ -1,16 +1,14 @@
 """What the routes of keys and teams do: on the Keys table, with objects as admins see them."""
 
-import re
 import time
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from gateway import dynamodb, key_store
-from gateway.errors import InvalidRequest
 from gateway.http import Event
 from gateway.key_objects import describe
 from gateway.key_pages import DEFAULT_LIMIT, MAX_LIMIT, page
+from gateway.query import whole
 from gateway.settings import settings
 
 if TYPE_CHECKING:
@@ -51,10 +49,9 @@ def show_page(kind: str, event: Event) -> Json:
     """
     query = event.get("queryStringParameters") or {}
     team = query.get("team") if kind == "key" else None
+    limit = whole("limit", query.get("limit", str(DEFAULT_LIMIT)), 1, MAX_LIMIT)
     with _table():
-        found = page(
-            dynamodb.client(), settings().keys_table, kind, limit=_limit(query), cursor=query.get("cursor"), team=team
-        )
+        found = page(dynamodb.client(), settings().keys_table, kind, limit=limit, cursor=query.get("cursor"), team=team)
     now = time.time()
     data = [describe(item, now) for item in found.items]
     return {"object": "list", "data": data, "has_more": found.next_cursor is not None, "next_cursor": found.next_cursor}
@@ -90,10 +87,3 @@ def id_of(event: Event) -> str:
 
 def _table() -> AbstractContextManager[None]:
     return dynamodb.available(settings().keys_table)
-
-
-def _limit(query: Mapping[str, str]) -> int:
-    text = query.get("limit", str(DEFAULT_LIMIT))
-    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not 1 <= int(text) <= MAX_LIMIT:
-        raise InvalidRequest(f"limit: must be a whole number from 1 to {MAX_LIMIT}.", param="limit")
-    return int(text)

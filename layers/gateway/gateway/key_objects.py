@@ -1,20 +1,11 @@
 """Keys and teams as admins see them. A secret, or its hash, is never a part of it."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from gateway.accounts import BUDGETS, LEFT, LIMITS, UNLIMITED, Item
+from gateway.accounts import BUDGETS, LEFT, LIMITS, UNLIMITED, Item, left_of
 from gateway.pricing import dollars
-from gateway.windows import Span, day_of, minute_of, month_of
-
-COUNTED_IN: dict[str, Callable[[int], Span]] = {
-    "rpm_limit": lambda minute: (minute, minute),
-    "tpm_limit": lambda minute: (minute, minute),
-    "day_budget": day_of,
-    "month_budget": month_of,
-}
-"""The window of each limit that has one."""
+from gateway.windows import minute_of
 
 
 def describe(item: Item, now: float) -> dict[str, Any]:
@@ -39,18 +30,13 @@ def describe(item: Item, now: float) -> dict[str, Any]:
         "created_at": int(item["created_at"]),
         **({"expires_at": _whole(item.get("expires_at"))} if item["kind"] == "key" else {}),
         "left": {
-            name.removesuffix("_left"): None if shown[limit] is None else _shown(limit, _left(item, limit, name, now))
+            name.removesuffix("_left"): None
+            if shown[limit] is None
+            else _shown(limit, left_of(item, limit, minute_of(now)))
             for limit, name in LEFT.items()
         },
         "in_flight": len(item.get("holds", {})),
     }
-
-
-def _left(item: Item, limit: str, name: str, now: float) -> Any:
-    window = COUNTED_IN.get(limit)
-    if window and window(int(item["minute_no"])) < window(minute_of(now)):
-        return item[limit]
-    return item[name]
 
 
 def _shown(limit: str, value: Any) -> Any:

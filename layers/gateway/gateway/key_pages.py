@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gateway import dynamodb
+from gateway import cursors, dynamodb
 from gateway.accounts import Item, completed
-from gateway.errors import InvalidRequest
 from gateway.keys import checksum
 
 if TYPE_CHECKING:
@@ -89,5 +88,5 @@ def _cursor(kind: str, position: str) -> str:
 def _position(kind: str, cursor: str) -> str:
     position = cursor.rpartition(".")[0]
     if not position or not cursor.isascii() or cursor != _cursor(kind, position):
-        raise InvalidRequest("cursor: must be the `next_cursor` of the page before, as it was given.", param="cursor")
+        raise cursors.wrong("cursor")
     return position

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from gateway.accounts import BUDGETS, RATES, UNLIMITED
+from gateway.accounts import BUDGETS, UNLIMITED, left_of
 from gateway.pricing import dollars
-from gateway.windows import MINUTE_SECONDS, Span, day_of, minute_of, month_of
+from gateway.windows import MINUTE_SECONDS, minute_of
 
 WORDS = {"rpm_limit": "requests", "tpm_limit": "tokens"}
 NAMES = (
@@ -24,9 +24,9 @@ def limit_headers(items: Sequence[Item], now: float) -> dict[str, str]:
         items: the accounts, as they were last seen.
         now: seconds since the epoch.
     """
-    headers = dict[str, str]()
+    headers, minute = dict[str, str](), minute_of(now)
     for limit, word in WORDS.items():
-        lefts = [(_left(item, limit, now), int(item[limit])) for item in items if item[limit] < UNLIMITED]
+        lefts = [(int(left_of(item, limit, minute)), int(item[limit])) for item in items if item[limit] < UNLIMITED]
         if lefts:
             left, most = min(lefts)
             headers |= {
@@ -34,26 +34,12 @@ def limit_headers(items: Sequence[Item], now: float) -> dict[str, str]:
                 f"x-ratelimit-remaining-{word}": str(max(0, left)),
                 f"x-ratelimit-reset-{word}": _seconds(items, now),
             }
-    minute = minute_of(now)
-    budgets = [left_of(item, budget, minute) for item in items for budget in BUDGETS if item[budget] < UNLIMITED]
+    budgets = [
+        Decimal(left_of(item, budget, minute)) for item in items for budget in BUDGETS if item[budget] < UNLIMITED
+    ]
     if budgets:
         headers["x-gateway-budget-remaining-usd"] = dollars(max(min(budgets), Decimal(0)))
     return headers
-
-
-def left_of(item: Item, budget: str, minute: int) -> Decimal:
-    """What is left of a budget in a minute, in US dollars: all of it, if its window has only just begun."""
-    window = window_of(budget, minute)
-    return Decimal(item[budget] if window and item["minute_no"] < window[0] else item[BUDGETS[budget]])
-
-
-def window_of(budget: str, minute: int) -> Span | None:
-    """The day or the month that a budget is counted in; None if it is one for ever."""
-    return {"day_budget": day_of(minute), "month_budget": month_of(minute)}.get(budget)
-
-
-def _left(item: Item, limit: str, now: float) -> int:
-    return int(item[RATES[limit] if item["minute_no"] >= minute_of(now) else limit])
 
 
 def _seconds(items: Sequence[Item], now: float) -> str:

@@ -60,8 +60,15 @@ class Parameters:
             InvalidRequest: it is none, or out of bounds.
         """
         text = self._given.get(name)
-        if text is None:
-            return default
-        if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not least <= int(text) <= most:
-            raise InvalidRequest(f"{name}: must be a whole number from {least} to {most}.", param=name)
-        return int(text)
+        return default if text is None else whole(name, text, least, most)
+
+
+def whole(name: str, text: str, least: int, most: int) -> int:
+    """A parameter's whole number.
+
+    Raises:
+        InvalidRequest: it is none, or out of bounds.
+    """
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not least <= int(text) <= most:
+        raise InvalidRequest(f"{name}: must be a whole number from {least} to {most}.", param=name)
+    return int(text)

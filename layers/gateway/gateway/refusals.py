@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 from gateway import holds
-from gateway.accounts import BUDGETS, UNLIMITED
+from gateway.accounts import BUDGETS, UNLIMITED, WINDOWS, left_of
 from gateway.errors import BudgetHeld, GatewayError, InsufficientQuota, RateLimitExceeded
 from gateway.holds import Hold
 from gateway.ledger_writes import MOST_HOLDS
-from gateway.limit_headers import left_of, limit_headers, window_of
+from gateway.limit_headers import limit_headers
 from gateway.pricing import dollars
 from gateway.windows import MINUTE_SECONDS, minute_of
 
@@ -62,9 +62,9 @@ def _budgets(item: Item, wanted: Hold) -> tuple[InsufficientQuota | None, Budget
     """Whether a budget is spent, or only held by other requests. Of those spent, the one that lasts longest is told."""
     held = None
     for budget in reversed(BUDGETS):
-        window = window_of(budget, wanted.minute)
+        window = WINDOWS[budget](wanted.minute) if budget in WINDOWS else None
         rolled = window is not None and item["minute_no"] < window[0]
-        available = left_of(item, budget, wanted.minute)
+        available = Decimal(left_of(item, budget, wanted.minute))
         if item[budget] >= UNLIMITED or available >= wanted.cost:
             continue
         in_use = sum((h.cost for h in holds.of(item).values() if window is None or window[0] <= h.minute), Decimal(0))

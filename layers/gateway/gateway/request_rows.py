@@ -9,6 +9,7 @@ from ulid import ULID
 
 from gateway import dynamodb
 from gateway.periods import Range, ulid_from
+from gateway.usage import COUNTS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,10 +19,7 @@ Result = TypeVar("Result")
 
 AT_ONCE = 8
 """Keys that are asked about at the same time."""
-SUMMED = (
-    "owner", "request_id", "status", "model", "provider", "team", "cost_usd", "input_tokens", "cache_read_tokens",
-    "cache_write_tokens", "output_tokens", "cache_write_1h_tokens", "reasoning_tokens",
-)  # fmt: skip
+SUMMED = ("owner", "request_id", "status", "model", "provider", "team", "cost_usd", *COUNTS)
 
 
 @dataclass(frozen=True)

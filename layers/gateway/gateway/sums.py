@@ -6,10 +6,8 @@ from decimal import Context, Decimal, Inexact
 from typing import Any
 
 from gateway.pricing import dollars
+from gateway.usage import COUNTS as TOKENS
 
-TOKENS = (
-    "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "cache_write_1h_tokens", "reasoning_tokens",
-)  # fmt: skip
 COUNTS = ("requests", "errors", "unknown_costs", *TOKENS)
 BY = ("key", "team", "model", "provider")
 """What usage can be told apart by."""
