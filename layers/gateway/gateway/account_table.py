@@ -1,15 +1,12 @@
 """The Keys table as the ledger writes it: one account's item at a time, on a condition that holds only once."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING
 
 from gateway import dynamodb
 from gateway.accounts import Item
 from gateway.errors import ServiceUnavailable
 from gateway.ledger_writes import Write
-from gateway.state import NAME, VALUE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -55,23 +52,8 @@ class AccountTable:
         raise AssertionError("there is at least one try")
 
     def _try(self, account_id: str, write: Write) -> tuple[bool, Item]:
-        text = f"{write.changes} {write.condition}"
-        names = {f"#{name}": name for name in NAME.findall(text)}
-        names["#hold"] = write.hold
-        values = {f":{name}": write.values[name] for name in VALUE.findall(text)}
-        try:
-            with dynamodb.available("keys"):
-                answer = self._client().update_item(
-                    TableName=self._table,
-                    Key=dynamodb.to_item({"id": account_id}),
-                    UpdateExpression=write.changes,
-                    ConditionExpression=write.condition,
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues=dynamodb.to_item(values),
-                    ReturnValues="ALL_NEW",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-        except ClientError as refused:
-            old: Any = refused.response.get("Item", {})
-            return False, dynamodb.from_item(old)
-        return True, dynamodb.from_item(answer["Attributes"])
+        with dynamodb.available("keys"):
+            return dynamodb.update(
+                self._client(), self._table, {"id": account_id}, write.changes, write.condition, dict(write.values),
+                hold=write.hold,
+            )  # fmt: skip

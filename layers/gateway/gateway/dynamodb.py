@@ -1,6 +1,7 @@
 """DynamoDB as the gateway uses it: one client, plain Python values in and out, faults as our errors."""
 
 import functools
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
+
+NAME, VALUE = re.compile(r"#(\w+)"), re.compile(r":(\w+)")
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -72,3 +75,40 @@ def get(table: str, key: Item, db: "DynamoDBClient | None" = None, *, consistent
     with available(table):
         found = (db or client()).get_item(TableName=table, Key=to_item(key), ConsistentRead=consistent).get("Item")
     return from_item(found) if found else None
+
+
+def update(
+    db: "DynamoDBClient", table: str, key: Item, changes: str, condition: str, values: Item, **named: str
+) -> tuple[bool, Item]:
+    """Change an item if a condition holds.
+
+    Args:
+        changes, condition: DynamoDB's expressions, attributes written as #name and values as :name.
+        values: what they may name; what they do not is left out.
+        named: attributes that are called otherwise in the expressions.
+    Returns:
+        Whether it held, and the item: after the change, or as it stands; empty if there is none.
+    Raises:
+        BotoCoreError, ClientError: DynamoDB refused, or did not answer.
+    """
+    text = f"{changes} {condition}"
+    names = {f"#{name}": named.get(name, name) for name in NAME.findall(text)}
+    typed = to_item({f":{name}": values[name] for name in VALUE.findall(text)})
+    given: Any = {"ExpressionAttributeValues": typed} if typed else {}  # DynamoDB refuses an empty one
+    try:
+        answer = db.update_item(
+            TableName=table,
+            Key=to_item(key),
+            UpdateExpression=changes,
+            ConditionExpression=condition,
+            ExpressionAttributeNames=names,
+            **given,
+            ReturnValues="ALL_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ClientError as refused:
+        if refused.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        old: Any = refused.response.get("Item", {})
+        return False, from_item(old)
+    return True, from_item(answer["Attributes"])

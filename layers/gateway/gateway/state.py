@@ -5,14 +5,11 @@ while.
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
 
 from gateway import dynamodb
 from gateway.deadline import TimeIsUp, run_within
@@ -27,7 +24,6 @@ PAUSE_SECONDS = 5.0
 """For so long a table that did not answer is not asked again."""
 KEPT_SECONDS = 86_400
 LONGEST_NAME = 1024
-NAME, VALUE = re.compile(r"#(\w+)"), re.compile(r":(\w+)")
 
 Item = dict[str, Any]
 
@@ -91,30 +87,15 @@ class State:
         Raises:
             Blind: the table does not answer.
         """
-        text = f"{change.expression} {change.condition}"
-        names = {f"#{name}": name for name in NAME.findall(text)}
         known = {"now": now, "expires_at": int(now) + KEPT_SECONDS, **change.values}
-        used = {name: known[name] for name in VALUE.findall(text)}
-        typed = dynamodb.to_item({f":{name}": _number(value) for name, value in used.items()})
-        given: Any = {"ExpressionAttributeValues": typed} if typed else {}  # DynamoDB refuses an empty one
-        try:
-            answer = self._call(
-                lambda: self._client().update_item(
-                    TableName=self._table,
-                    Key=dynamodb.to_item({"id": key}),
-                    UpdateExpression=change.expression,
-                    ConditionExpression=change.condition,
-                    ExpressionAttributeNames=names,
-                    **given,
-                    ReturnValues="ALL_NEW",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                ),
-                now,
-            )
-        except ClientError as refusal:
-            old: Any = refusal.response.get("Item", {})
-            return False, dynamodb.from_item(old)
-        return True, dynamodb.from_item(answer["Attributes"])
+        values = {name: _number(value) for name, value in known.items()}
+        changed: tuple[bool, Item] = self._call(
+            lambda: dynamodb.update(
+                self._client(), self._table, {"id": key}, change.expression, change.condition, values
+            ),
+            now,
+        )
+        return changed
 
     def _call(self, call: Callable[[], Any], now: float) -> Any:
         if 0 < self._paused_until - now <= PAUSE_SECONDS:
