@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from gateway import account_table, admission, dynamodb, holds, keys, sweep
+from gateway import account_table, dynamodb, holds, keys, ledger, sweep
 from gateway.accounts import LEFT, new_account
 from gateway.holds import Hold, name_of
 from gateway.windows import day_of, minute_of, month_of
@@ -427,7 +427,7 @@ def test_a_key_that_nobody_uses_any_more_is_swept(gateway: Gateway, paid: Fleet,
     put_hold(gateway, killed, Hold(int(clock.time) - 61, 5, Decimal("0.3"), minute_of(clock.time)))
     put_hold(gateway, alive, Hold(int(clock.time) - 59, 5, Decimal("0.3"), minute_of(clock.time)))
     gateway.change_key(key_status="deleted")
-    swept = [sweep.sweep(gateway.db, ENVIRONMENT["KEYS_TABLE"], admission.ledger()) for _ in range(2)]
+    swept = [sweep.sweep(gateway.db, ENVIRONMENT["KEYS_TABLE"], ledger.ledger()) for _ in range(2)]
     assert swept == [1, 0]
     assert list(item_of(gateway)["holds"]) == [name_of(KEY_ID, alive)]
     assert [row["request_id"] for row in gateway.rows() if row.get("error_code") == "abandoned"] == [killed]
@@ -464,7 +464,7 @@ def test_a_row_that_was_lost_is_put_in_later_and_charged_once(gateway: Gateway, 
     mend()
     assert (item_of(gateway)["holds"], item_of(gateway)["total_left"]) == ({}, 1 - row["cost_usd"])
     assert gateway.rows() == []
-    counts = [replay_settlements.settle(admission.ledger(), [row]) for _ in range(2)]
+    counts = [replay_settlements.settle(ledger.ledger(), [row]) for _ in range(2)]
     assert counts == [{"put": 1, "there": 0}, {"put": 0, "there": 1}]
     assert gateway.row()["cost_usd"] == row["cost_usd"]
     assert item_of(gateway)["total_left"] == 1 - row["cost_usd"]
@@ -480,7 +480,7 @@ def test_if_the_hold_could_not_be_released_either_the_replay_does_that(
     mend()
     assert len(item_of(gateway)["holds"]) == 1
     for _ in range(2):
-        admission.ledger().replay(row)
+        ledger.ledger().replay(row)
         assert (item_of(gateway)["holds"], item_of(gateway)["total_left"]) == ({}, 1 - row["cost_usd"])
         assert (item_of(gateway, TEAM)["holds"], item_of(gateway, TEAM)["total_left"]) == ({}, 2 - row["cost_usd"])
 
@@ -496,7 +496,7 @@ def test_a_replay_after_the_request_was_given_up_takes_its_row_s_place_and_charg
     ask(gateway)
     assert gateway.rows()[0]["error_code"] == "abandoned"
     for _ in range(2):
-        admission.ledger().replay(row)
+        ledger.ledger().replay(row)
         spent = sum(row["cost_usd"] for row in gateway.rows())
         assert [row.get("error_code") for row in gateway.rows()] == [None, None]
         assert item_of(gateway)["total_left"] == 1 - spent
@@ -556,13 +556,13 @@ def test_one_that_ends_after_it_was_given_up_is_settled_by_the_replay(
 
     def give_up() -> None:
         item = item_of(gateway)
-        admission.ledger()._reap(item, holds.of(item))
+        ledger.ledger()._reap(item, holds.of(item))
 
     on_row(gateway, give_up)
     row = lost_row(ask(gateway))
     assert (gateway.row()["error_code"], item_of(gateway)["total_left"]) == ("abandoned", 1)
     for _ in range(2):
-        admission.ledger().replay(row)
+        ledger.ledger().replay(row)
         assert item_of(gateway)["total_left"] == 1 - gateway.row()["cost_usd"]
         assert item_of(gateway)["holds"] == {}
 

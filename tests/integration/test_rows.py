@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway import admission, pipeline, registry_source, request_log
+from gateway import pipeline, registry_source, request_log
 from gateway.providers import local
 from gateway.registry import Registry
 from tests.conftest import EVENTS, load_event
@@ -182,7 +182,7 @@ def test_a_repeated_write_changes_nothing_and_alarms_nobody(gateway: Gateway) ->
     gateway.send("chat_completions")
     row = gateway.row()
     values = {name: value for name, value in row.items() if name != "expires_at"}
-    assert admission.rows().put(values | {"status": 500, "model": "other"}) == row
+    assert request_log.rows().put(values | {"status": 500, "model": "other"}) == row
     assert gateway.row() == row
     assert request_log.ROW_LOST not in gateway.log.getvalue()
 

@@ -16,7 +16,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from gateway import admission, readiness, request_log
+from gateway import readiness, request_log
 from tests.conftest import ENVIRONMENT
 from tests.integration.harness import KEY_ID, Fault, Gateway
 
@@ -77,7 +77,7 @@ def test_a_lost_row_can_be_put_in_later(gateway: Gateway) -> None:
     lost = gateway.send("chat_completions").line("CRITICAL")["row"]
     gateway.recover("PutItem", broken)
     lost["cost_usd"] = Decimal(lost["cost_usd"])
-    admission.rows().put(lost)
+    request_log.rows().put(lost)
     assert gateway.row() == lost
 
 

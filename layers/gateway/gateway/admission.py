@@ -1,6 +1,5 @@
 """The way in and out of a request: what it may use up is set aside before it is served, and settled afterwards."""
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -14,15 +13,10 @@ from gateway.credentials import provider_secrets
 from gateway.errors import ModelNotAllowed, ServiceUnavailable
 from gateway.health import fleet
 from gateway.keys import ApiKey
-from gateway.ledger import Account, Estimate, Ledger, PolicyChanged
+from gateway.ledger import MOST_CHANGES, Account, Estimate, PolicyChanged, ledger
 from gateway.questions import Question
 from gateway.registry import Deployment, Registry
-from gateway.request_log import Rows
-from gateway.settings import settings
 from gateway.strategies import Turns
-
-MOST_CHANGES = 4
-"""Of a key's policy, while one request is waiting to be admitted."""
 
 
 @dataclass
@@ -154,15 +148,3 @@ def _estimate(admission: Admission) -> Estimate:
 
 def _most(question: Question, deployment: Deployment) -> Decimal | None:
     return pricing.most(question.most(deployment), deployment.price, current().deadline.now())
-
-
-@functools.cache
-def ledger() -> Ledger:
-    """The instance's ledger."""
-    return Ledger(settings().keys_table, rows(), clock=lambda: current().deadline.now())
-
-
-@functools.cache
-def rows() -> Rows:
-    """The instance's access to the Requests table."""
-    return Rows(settings().requests_table, settings().request_retention_days)

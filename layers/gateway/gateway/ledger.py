@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from gateway import dynamodb, holds, ledger_writes
 from gateway.account_table import AccountTable
+from gateway.context import current
 from gateway.deadline import TimeIsUp, run_within
 from gateway.errors import InsufficientQuota, InvalidApiKey, RateLimitExceeded, ServiceUnavailable
 from gateway.holds import Hold
 from gateway.observability import count, logger
 from gateway.refusals import refusal
-from gateway.request_log import ABANDONED, Rows
+from gateway.request_log import ABANDONED, Rows, rows
+from gateway.settings import settings
 from gateway.windows import minute_of
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST_TURNS = 12
 """Of an admission that others get in the way of: each turn was lost to a window's end or a change of the policy."""
+MOST_CHANGES = 4
+"""Of a key's policy, while one request is waiting to be admitted."""
 ADMIT_SECONDS = 3.0
 RELEASE_SECONDS = 1.2
 REAP_SECONDS = 3.0
@@ -287,6 +291,12 @@ class Ledger:
             if done:
                 return
         raise ServiceUnavailable("The account's windows change too often.")
+
+
+@functools.cache
+def ledger() -> Ledger:
+    """The instance's ledger."""
+    return Ledger(settings().keys_table, rows(), clock=lambda: current().deadline.now())
 
 
 def used(row: Mapping[str, Any]) -> tuple[int, Decimal]:

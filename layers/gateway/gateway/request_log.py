@@ -1,5 +1,6 @@
 """The Requests table: one row for every admitted request, the truth of what happened to it."""
 
+import functools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from gateway import dynamodb
 from gateway.deadline import TimeIsUp, run_within
 from gateway.errors import ServiceUnavailable
 from gateway.observability import count, logger
+from gateway.settings import settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,7 +37,7 @@ class RequestRow:
         request_id: `req_<key id>_<ULID>`; sorts by time within an owner.
         created_at: when it came, in milliseconds since the epoch.
         endpoint: the route, such as "/chat/completions".
-        model: the name that the client asked for.
+        model: the name that the client asked for; empty if the route asks no model.
         status, error_code: as the client was told.
         provider, provider_model: who answered, and as which model by its own word.
         input_tokens, cache_read_tokens, cache_write_tokens, output_tokens: what was paid for, each token once;
@@ -43,7 +45,7 @@ class RequestRow:
         cost_usd: what the providers charge, in US dollars; None, and stored as null, if that is not known.
         stream: whether a stream was asked for.
         latency_ms: from the request's start to the row, in milliseconds; provider_ms: of it, waiting for providers.
-        strategy: by which it was routed.
+        strategy: by which it was routed, if a model was asked.
         attempts: each call made: deployment, outcome, milliseconds, and why it failed, how long it was waited for before,
             whether it was a probe.
         client_request_id: the client's x-client-request-id.
@@ -61,8 +63,8 @@ class RequestRow:
     stream: bool
     latency_ms: int
     provider_ms: int
-    strategy: str
     attempts: list[dict[str, Any]]
+    strategy: str | None = None
     error_code: str | None = None
     provider: str | None = None
     provider_model: str | None = None
@@ -192,6 +194,12 @@ class Rows:
             there: Any = refused.response.get("Item", {})
             return dynamodb.from_item(there)
         return None
+
+
+@functools.cache
+def rows() -> Rows:
+    """The instance's access to the Requests table."""
+    return Rows(settings().requests_table, settings().request_retention_days)
 
 
 def milliseconds(seconds: float | None = None) -> int:
