@@ -11,7 +11,7 @@ from typing import Any
 from gateway.errors import InvalidRequest
 from gateway.keys import checksum
 
-MAX_LENGTH = 512
+MAX_LENGTH = 2048
 CHECKSUM_LENGTH = 6
 
 

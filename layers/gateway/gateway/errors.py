@@ -23,6 +23,7 @@ GatewayError
 │   └── UpstreamTimeout           504
 ├── ResponseTooLarge              502
 └── ServiceUnavailable            503
+    ├── IndexUnavailable          503
     └── ProviderNotConfigured     503
 """
 
@@ -270,6 +271,12 @@ class ServiceUnavailable(GatewayError):
 
     status = 503
     code = "service_unavailable"
+
+
+class IndexUnavailable(ServiceUnavailable):
+    """The products cannot be searched yet, or not at the moment."""
+
+    code = "index_unavailable"
 
 
 class ProviderNotConfigured(ServiceUnavailable):

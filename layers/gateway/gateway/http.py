@@ -27,7 +27,7 @@ GATEWAY_HEADERS = (
     "provider", "model", "strategy", "attempts", "cost-usd", "overhead-ms", "dropped-params", "next-cursor",
 )  # fmt: skip
 EXPOSED_HEADERS = ", ".join(
-    ["x-request-id", "retry-after", "retry-after-ms", "x-should-retry", "allow", *LIMIT_HEADERS]
+    ["x-request-id", "etag", "retry-after", "retry-after-ms", "x-should-retry", "allow", *LIMIT_HEADERS]
     + [f"x-gateway-{name}" for name in GATEWAY_HEADERS]
 )
 

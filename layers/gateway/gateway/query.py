@@ -3,9 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from gateway import cursors
 from gateway.errors import InvalidRequest
 
 MAX_TEXT = 512
+MAX_LENGTHS = {"cursor": cursors.MAX_LENGTH}
 
 
 class Parameters:
@@ -24,8 +26,9 @@ class Parameters:
             if name not in known:
                 takes = f"it takes {', '.join(known)}" if known else "it takes none"
                 raise InvalidRequest(f"{name[:100]}: is not a parameter of this route; {takes}.", param=name[:100])
-            if not value or len(value) > MAX_TEXT:
-                raise InvalidRequest(f"{name}: must have 1 to {MAX_TEXT} characters.", param=name)
+            if not value.strip() or len(value) > MAX_LENGTHS.get(name, MAX_TEXT):
+                most = MAX_LENGTHS.get(name, MAX_TEXT)
+                raise InvalidRequest(f"{name}: must have 1 to {most:,} characters, not only blanks.", param=name)
 
     def text(self, name: str) -> str | None:
         """A text, if it is there."""

@@ -1,0 +1,1 @@
+"""Ranked product search over an SQLite FTS5 index file."""
