@@ -18,6 +18,8 @@ ENVIRONMENT = {
     "REQUESTS_TABLE": "requests",
     "USAGE_TABLE": "usage",
     "STATE_TABLE": "state",
+    "PRODUCTS_TABLE": "products",
+    "SEARCH_BUCKET": "search",
     "PROVIDERS_SECRET": "gateway/providers",
     "MODELS_PARAMETER": "/gateway/models",
     "POWERTOOLS_SERVICE_NAME": "gateway",
@@ -60,7 +62,8 @@ def lambda_context() -> LambdaContext:
 def clean_caches() -> Iterator[None]:
     """An instance remembers keys, secrets, health and its clients; a test must not know of the one before it."""
     yield
-    from gateway import admission, credentials, dynamodb, health, keys, readiness, registry_source, settings
+    from gateway import credentials, dynamodb, health, keys, ledger, readiness, registry_source, request_log, settings
+    from gateway.search import files, live
 
     keys._cache.clear()
     credentials._cache = None
@@ -69,7 +72,9 @@ def clean_caches() -> Iterator[None]:
     registry_source.client.cache_clear()
     readiness._cache = None
     health.fleet.cache_clear()
-    admission.ledger.cache_clear()
-    admission.rows.cache_clear()
+    ledger.ledger.cache_clear()
+    request_log.rows.cache_clear()
     dynamodb.client.cache_clear()
+    files.client.cache_clear()
+    live.live.cache_clear()
     settings.settings.cache_clear()

@@ -89,9 +89,12 @@ def _variables(outputs: dict[str, str], endpoint: str) -> dict[str, dict[str, st
             "REQUESTS_TABLE": outputs["RequestsTable"],
             "USAGE_TABLE": outputs["UsageTable"],
             "STATE_TABLE": outputs["StateTable"],
+            "PRODUCTS_TABLE": outputs["ProductsTable"],
+            "SEARCH_BUCKET": outputs["SearchBucket"],
             "PROVIDERS_SECRET": outputs["ProvidersSecret"],
             "MODELS_PARAMETER": outputs["ModelsParameter"],
             "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+            "AWS_ENDPOINT_URL_S3": endpoint,
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": endpoint,
             "AWS_ENDPOINT_URL_SSM": endpoint,
         }

@@ -22,6 +22,7 @@ from gateway.observability import logger
 from gateway.router import Router
 from gateway.strategies import Turns
 from tests.conftest import ENVIRONMENT
+from tests.integration.catalogue import BUCKET, Shop
 from tests.integration.fleets import NAMES, Fleet
 from tests.integration.harness import KEY_ID, KEY_SECRET, PROVIDER_KEY, Clock, Gateway, capture_logs
 from tests.template import cloudformation
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
 
-TABLES = {f"{name}Table": ENVIRONMENT[f"{name.upper()}_TABLE"] for name in ("Keys", "Requests", "Usage", "State")}
+TABLES = {
+    f"{name}Table": ENVIRONMENT[f"{name.upper()}_TABLE"] for name in ("Keys", "Requests", "Usage", "State", "Products")
+}
 SERVICES = ("dynamodb", "secretsmanager")
-TAKEN = ("BillingMode", "AttributeDefinitions", "KeySchema")
+TAKEN = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def _deploy(db: "DynamoDBClient", secretsmanager: "SecretsManagerClient") -> Non
     resources = cloudformation.load()["Resources"]
     for table, name in TABLES.items():
         declared = resources[table]["Properties"]
-        db.create_table(TableName=name, **{field: declared[field] for field in TAKEN})
+        db.create_table(TableName=name, **{field: declared[field] for field in TAKEN if field in declared})
     item = key_store.new_key(KEY_ID, "events", ["inference"], keys.hash_secret(KEY_SECRET), time.time())
     db.put_item(TableName=ENVIRONMENT["KEYS_TABLE"], Item=dynamodb.to_item(item))
     secretsmanager.create_secret(Name=ENVIRONMENT["PROVIDERS_SECRET"], SecretString="{}")
@@ -157,3 +160,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(pipeline, "turns", Turns(chance=lambda: 0.25))
     monkeypatch.setattr(pipeline, "Router", functools.partial(Router, sleep=found.sleep, chance=lambda: found.chance))
     return found
+
+
+@pytest.fixture
+def shop(gateway: Gateway) -> Iterator[Shop]:
+    """A catalogue without products, and an empty bucket for its index."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    yield Shop(gateway, s3)
+    listed = s3.list_object_versions(Bucket=BUCKET)
+    for version in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]:
+        s3.delete_object(Bucket=BUCKET, Key=version["Key"], VersionId=version["VersionId"])
+    s3.delete_bucket(Bucket=BUCKET)

@@ -207,6 +207,11 @@ def test_every_line_is_json_with_level_time_service_and_id(gateway: Gateway, nam
         "/api/v1/usage": "get_usage",
         "/api/v1/requests": "list_requests",
         "/api/v1/requests/{id}": "get_request",
+        "/api/v1/products": "list_products",
+        "/api/v1/products/{id}": "get_product",
+        "/api/v1/products/{id}/offers": "list_offers",
+        "/api/v1/products/search": "search_products",
+        "/api/v1/categories": "list_categories",
     }
     named = function.get(event["resource"], event["resource"].removeprefix("/api/v1/").replace("/", "_"))
     route = function_of(event) or named

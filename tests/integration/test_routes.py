@@ -9,6 +9,7 @@ from gateway import __version__, routes
 from gateway.registry_source import registry
 from tests.conftest import EVENTS, LambdaContext, load_event
 from tests.integration.admins import FUNCTIONS, put_team
+from tests.integration.catalogue import ROUTES as PRODUCT_ROUTES
 from tests.integration.harness import KEY, KEY_ID, Gateway, attempts_of, event_with, with_header
 
 CASES: dict[str, tuple[str, int, str | None]] = {
@@ -56,6 +57,15 @@ CASES: dict[str, tuple[str, int, str | None]] = {
     "error_unknown_parameter": ("get_usage", 400, None),
     "error_changed_cursor": ("list_requests", 400, None),
     "error_others_usage": ("get_usage", 404, "not_found"),
+    "list_products": ("list_products", 200, None),
+    "get_product": ("get_product", 404, "not_found"),
+    "list_offers": ("list_offers", 404, "not_found"),
+    "search_products": ("search_products", 503, "index_unavailable"),
+    "list_categories": ("list_categories", 503, "index_unavailable"),
+    "error_empty_query": ("search_products", 400, None),
+    "error_upside_down_prices": ("list_products", 400, None),
+    "error_no_such_product": ("get_product", 404, "not_found"),
+    "error_page_of_none": ("search_products", 400, None),
 }
 """What becomes of each of events/: the function it goes to, the status and the error's code."""
 
@@ -70,11 +80,13 @@ def test_an_event_gets_its_answer(gateway: Gateway, name: str) -> None:
     if route in FUNCTIONS.values():
         gateway.change_key(scopes=["admin"])
         put_team(gateway, "team_EventsSample")
+    if route in PRODUCT_ROUTES:
+        gateway.change_key(scopes=["products"])
     answer = gateway.send(route, name)
     assert answer.status == status
     if status >= 400:
         assert answer.error["code"] == code
-        assert answer.error["type"] == "invalid_request_error"
+        assert answer.error["type"] == ("invalid_request_error" if status < 500 else "api_error")
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -33,6 +33,22 @@ LIST_KEYS, PUT_KEY, CHANGE_KEY = (("dynamodb:Scan", KEYS), ("dynamodb:PutItem", 
 LIST_ROWS, READ_ROW = ("dynamodb:Query", REQUESTS), ("dynamodb:GetItem", REQUESTS)
 READ_USAGE = {("dynamodb:Query", USAGE), ("dynamodb:GetItem", USAGE)}
 WRITE_USAGE = {("dynamodb:BatchWriteItem", USAGE), ("dynamodb:PutItem", USAGE)}
+PRODUCTS, BUCKET = "ProductsTable.Arn", "arn:AWS::Partition:s3:::SearchBucket"
+INDEX = f"{BUCKET}/products.sqlite"
+ADMIT = {READ_KEY, CHANGE_KEY, WRITE_ROW}
+READ_INDEX = {
+    ("s3:GetObject", INDEX),
+    ("s3:GetObjectVersion", INDEX),
+    ("s3:ListBucket", BUCKET),
+    ("s3:ListBucketVersions", BUCKET),
+}
+BUILD_INDEX = {
+    ("dynamodb:GetItem", PRODUCTS),
+    ("dynamodb:Scan", PRODUCTS),
+    ("s3:GetObject", INDEX),
+    ("s3:PutObject", INDEX),
+    ("s3:ListBucket", BUCKET),
+}
 INVOKE = {("bedrock:InvokeModel", resource) for resource in BEDROCK}
 INFERENCE = {READ_KEY, CHANGE_KEY, WRITE_ROW, READ_STATE, WRITE_STATE, READ_SECRET, READ_MODELS, *INVOKE}
 GRANTS = {
@@ -60,6 +76,13 @@ GRANTS = {
     "ListRequestsFunction": {READ_KEY, LIST_KEYS, LIST_ROWS},
     "GetRequestFunction": {READ_KEY, READ_ROW},
     "RollUpFunction": {LIST_KEYS, LIST_ROWS, *READ_USAGE, *WRITE_USAGE},
+    "ListProductsFunction": {
+        *ADMIT,
+        *{("dynamodb:Query", f"{PRODUCTS}/index/{index}") for index in ("all", "brands", "categories", "gtins")},
+    },
+    **{function: {*ADMIT, ("dynamodb:Query", PRODUCTS)} for function in ["GetProductFunction", "ListOffersFunction"]},
+    **{function: {*ADMIT, *READ_INDEX} for function in ["SearchProductsFunction", "ListCategoriesFunction"]},
+    "BuildIndexFunction": BUILD_INDEX,
     "UnknownRouteFunction": set(),
 }
 """All that each function may do: exact actions on exact things."""
@@ -69,7 +92,10 @@ MANAGED = {
     "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
 }
 FUNCTIONS = sorted(GRANTS)
-OFF_THE_API = {"FirstAdminKeyFunction", "RollUpFunction", "SweepFunction"}
+OFF_THE_API = {"BuildIndexFunction", "FirstAdminKeyFunction", "RollUpFunction", "SweepFunction"}
+MEMORY = {"BuildIndexFunction": 1769, "ListCategoriesFunction": 1024, "SearchProductsFunction": 1024}
+"""In megabytes, of what needs more than the others: SQLite at work, on a share of a CPU that goes by the memory."""
+PATIENT = {"BuildIndexFunction": 900, "RollUpFunction": 900}
 
 
 def properties(template: Json, name: str) -> Json:
@@ -135,12 +161,19 @@ def test_the_first_admin_key_is_made_by_who_deploys_and_by_nobody_else(deployed:
     assert made["Secret"] == properties(deployed, "AdminKeySecret")["Name"]
 
 
-@pytest.mark.parametrize(("function", "minute"), [("SweepFunction", 0), ("RollUpFunction", 5)])
-def test_what_is_done_every_hour_is_done_by_the_clock_alone(deployed: Json, function: str, minute: int) -> None:
+CLOCK = {
+    "SweepFunction": "cron(0 * * * ? *)",
+    "RollUpFunction": "cron(5 * * * ? *)",
+    "BuildIndexFunction": "rate(5 minutes)",
+}
+
+
+@pytest.mark.parametrize("function", CLOCK)
+def test_what_is_done_again_and_again_is_done_by_the_clock_alone(deployed: Json, function: str) -> None:
     arn = {"Fn::GetAtt": [function, "Arn"]}
     rules = {rule: properties(deployed, rule) for rule in of_type(deployed, "AWS::Events::Rule")}
     ((rule, found),) = [(name, rule) for name, rule in rules.items() if rule["Targets"][0]["Arn"] == arn]
-    assert found["ScheduleExpression"] == f"cron({minute} * * * ? *)"
+    assert found["ScheduleExpression"] == CLOCK[function]
     assert len(found["Targets"]) == 1
     permissions = [properties(deployed, name) for name in of_type(deployed, "AWS::Lambda::Permission")]
     (one,) = [permission for permission in permissions if permission["FunctionName"] == {"Ref": function}]
@@ -152,7 +185,8 @@ def test_what_is_done_every_hour_is_done_by_the_clock_alone(deployed: Json, func
 def test_functions_are_alike_in_runtime_size_tracing_and_log_group(deployed: Json, function: str) -> None:
     found = properties(deployed, function)
     assert (found["Runtime"], found["Handler"]) == ("python3.13", "app.lambda_handler")
-    assert (found["MemorySize"], found["Timeout"]) == (512, 900 if function == "RollUpFunction" else 30)
+    assert (found["MemorySize"], found["Timeout"]) == (MEMORY.get(function, 512), PATIENT.get(function, 30))
+    assert found.get("EphemeralStorage") == ({"Size": 2048} if function in MEMORY else None)
     assert found["TracingConfig"] == {"Mode": "Active"}
     assert found["LoggingConfig"] == {"LogGroup": {"Ref": "LogGroup"}}
     assert found["Architectures"] == [{"Ref": "Architecture"}]
@@ -180,8 +214,8 @@ def test_every_setting_is_declared_for_all_functions(written: Json) -> None:
     assert asked <= set(declared)
     # What is declared beyond them is read by libraries.
     assert {name for name in declared if name not in asked} == {
-        "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-        "AWS_ENDPOINT_URL_SSM",
+        "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3",
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_SSM",
     }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.products.parts import INDEXES, SUMMARY
 from tests.template.cloudformation import ROOT, Json, resolve
 
 KEY_SCHEMAS = {
@@ -12,6 +13,7 @@ KEY_SCHEMAS = {
     "RequestsTable": ["owner", "request_id"],
     "UsageTable": ["owner", "slot"],
     "StateTable": ["id"],
+    "ProductsTable": ["id", "part"],
 }
 PRECIOUS = sorted(set(KEY_SCHEMAS) - {"StateTable"})
 
@@ -40,6 +42,29 @@ def test_what_cannot_be_made_again_can_be_restored_and_outlives_the_stack(deploy
 def test_these_are_all_tables(deployed: Json) -> None:
     kinds = {name for name, resource in deployed["Resources"].items() if "DynamoDB" in resource["Type"]}
     assert kinds == set(KEY_SCHEMAS)
+
+
+def test_the_products_indexes_are_those_that_the_code_asks_and_carry_what_lists_tell(deployed: Json) -> None:
+    declared = properties(deployed, "ProductsTable")["GlobalSecondaryIndexes"]
+    assert {
+        index["IndexName"]: tuple(key["AttributeName"] for key in index["KeySchema"]) for index in declared
+    } == INDEXES
+    for index in declared:
+        assert index["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(SUMMARY)}
+
+
+def test_the_search_index_is_private_encrypted_and_kept_in_versions_that_end_by_themselves(deployed: Json) -> None:
+    resource = deployed["Resources"]["SearchBucket"]
+    bucket = resource["Properties"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["NoncurrentVersionExpiration"]) == ("Enabled", {"NoncurrentDays": 7})
+    assert "BucketName" not in bucket  # two stacks side by side share nothing
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
 
 
 @pytest.mark.parametrize("table", ["RequestsTable", "StateTable"])
@@ -90,6 +115,9 @@ def test_outputs_tell_a_client_and_an_operator_where_everything_is(deployed: Jso
         "UsageTable": "UsageTable",
         "RequestRetentionDays": "90",
         "StateTable": "StateTable",
+        "ProductsTable": "ProductsTable",
+        "SearchBucket": "SearchBucket",
+        "BuildIndexFunction": "BuildIndexFunction",
         "ProvidersSecret": "gw/providers",
         "AdminKeySecret": "gw/admin-key",
         "ModelsParameter": "ModelsParameter",

@@ -16,6 +16,8 @@ ENV = {
     "REQUESTS_TABLE": "requests",
     "USAGE_TABLE": "usage",
     "STATE_TABLE": "state",
+    "PRODUCTS_TABLE": "products",
+    "SEARCH_BUCKET": "search",
     "PROVIDERS_SECRET": "gateway/providers",
     "MODELS_PARAMETER": "/gateway/models",
 }
@@ -32,6 +34,8 @@ def test_reads_every_setting() -> None:
         requests_table="requests",
         usage_table="usage",
         state_table="state",
+        products_table="products",
+        search_bucket="search",
         providers_secret="gateway/providers",
         models_parameter="/gateway/models",
     )

@@ -17,7 +17,8 @@ class Settings:
         log_prompts: whether prompts, answers and texts that may quote them are logged.
         request_timeout: seconds after which the gateway stops waiting for providers.
         request_retention_days: how long a row of the Requests table lives.
-        keys_table, requests_table, usage_table, state_table: names of the DynamoDB tables.
+        keys_table, requests_table, usage_table, state_table, products_table: names of the DynamoDB tables.
+        search_bucket: name of the S3 bucket that has the search index.
         providers_secret: name of the Secrets Manager secret with the providers' keys.
         models_parameter: name of the SSM parameter that overrides models.json.
     """
@@ -31,6 +32,8 @@ class Settings:
     requests_table: str
     usage_table: str
     state_table: str
+    products_table: str
+    search_bucket: str
     providers_secret: str
     models_parameter: str
 
@@ -51,6 +54,8 @@ class Settings:
             requests_table=_text(env, "REQUESTS_TABLE"),
             usage_table=_text(env, "USAGE_TABLE"),
             state_table=_text(env, "STATE_TABLE"),
+            products_table=_text(env, "PRODUCTS_TABLE"),
+            search_bucket=_text(env, "SEARCH_BUCKET"),
             providers_secret=_text(env, "PROVIDERS_SECRET"),
             models_parameter=_text(env, "MODELS_PARAMETER"),
         )

@@ -1,0 +1,16 @@
+"""GET /api/v1/categories: what categories of products there are, and how many are in each."""
+
+from typing import Any
+
+from gateway import keys
+from gateway.http import Event, Response, api_handler, bearer_token
+from gateway.products.rest import SCOPE
+from gateway.search import rest
+from gateway.search.index import require_fts5
+
+require_fts5()
+
+
+@api_handler
+def lambda_handler(event: Event, context: Any) -> Response:
+    return rest.list_categories(event, keys.authenticate(bearer_token(event), SCOPE, admitted=True))

@@ -1,0 +1,12 @@
+"""GET /api/v1/products: the products of the catalogue, filtered, page by page."""
+
+from typing import Any
+
+from gateway import keys
+from gateway.http import Event, Response, api_handler, bearer_token
+from gateway.products import rest
+
+
+@api_handler
+def lambda_handler(event: Event, context: Any) -> Response:
+    return rest.list_products(event, keys.authenticate(bearer_token(event), rest.SCOPE, admitted=True))
