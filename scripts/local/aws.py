@@ -17,8 +17,12 @@ _NOT_THE_USERS = {
 }
 
 
-def client(service: str, endpoint: str) -> Any:
-    """A boto3 client as the emulator's root user."""
+def client(service: str, endpoint: str, config: Config | None = None) -> Any:
+    """A boto3 client as the emulator's root user.
+
+    Args:
+        config: what is to be other than usual.
+    """
     session: Any = boto3.Session(
         botocore_session=botocore.session.Session(session_vars=_NOT_THE_USERS),
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
@@ -26,7 +30,7 @@ def client(service: str, endpoint: str) -> Any:
         region_name=REGION,
     )
     patience = Config(proxies={}, connect_timeout=2, read_timeout=30, retries={"total_max_attempts": 3})
-    return session.client(service, endpoint_url=endpoint, config=patience)
+    return session.client(service, endpoint_url=endpoint, config=patience.merge(config) if config else patience)
 
 
 def environment(endpoint: str) -> dict[str, str]:

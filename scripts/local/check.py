@@ -13,6 +13,7 @@ CODE = ["layers", "functions", "scripts", "tests"]
 TYPED = [
     "layers/gateway/gateway",
     "functions",
+    "scripts/catalogue",
     "scripts/local",
     "scripts/operate",
     "scripts/checks",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import aws
@@ -44,6 +45,12 @@ class Target:
     def client(self, service: str) -> Any:
         """A boto3 client for the place where the stack is."""
         return aws.client(service, self.endpoint) if self.endpoint else self.session.client(service)
+
+    def client_with(self, service: str, config: Config) -> Any:
+        """The same, for calls that are not the usual ones: many at a time, or long ones."""
+        return (
+            aws.client(service, self.endpoint, config) if self.endpoint else self.session.client(service, config=config)
+        )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
