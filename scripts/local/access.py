@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway import key_store
+from gateway import key_store, keys
 from local.calls import Answer, call
 from local.console import Failure
 
 MODEL = "local/chat"
-SCOPES = {"api_key": ["inference"], "admin_key": ["admin", "inference"]}
+SCOPES = {"api_key": ["inference", "products"], "admin_key": ["admin", "inference", "products"]}
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,18 @@ def create(db: Any, table: str, base_url: str) -> Access:
     return Access(base_url, **made)
 
 
+def grant(db: Any, table: str, access: Access) -> bool:
+    """Give the keys the scopes that they lack: those made before there were products have none for them. Says whether any did."""
+    changed = False
+    for name, scopes in SCOPES.items():
+        key_id, _ = keys.parse(getattr(access, name))
+        has = key_store.get(db, table, "key", key_id)["scopes"]
+        if not set(scopes) <= set(has):
+            key_store.change(db, table, "key", key_id, {"scopes": sorted({*scopes, *has})})
+            changed = True
+    return changed
+
+
 def are_known(access: Access) -> bool:
     """Whether the gateway takes both keys. Anything but yes and no is a fault to be told."""
     statuses = [
@@ -80,6 +92,12 @@ def curl(access: Access) -> str:
         f"  -H 'Authorization: Bearer {access.api_key}' -H 'Content-Type: application/json' \\\n"
         f'  -d \'{{"model": "{MODEL}", "messages": [{{"role": "user", "content": "Hello"}}]}}\''
     )
+
+
+def search_curl(access: Access) -> str:
+    """A first search, with two typos that it corrects."""
+    query = "wireles+noise+canceling+hedphones"
+    return f"curl '{access.base_url}/products/search?q={query}&max_price=10000' \\\n  -H 'Authorization: Bearer {access.api_key}'"
 
 
 def _expect(answer: Answer, what: str, statuses: set[int]) -> Answer:

@@ -10,11 +10,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local import access, aws, build, console, envs, logs, providers
+from local import access, aws, build, catalogue, console, envs, logs, providers
 from local.access import Access
 from local.console import Failure, Say, step
 from local.emulator import DEFAULT_PORT, Emulator
 from local.stack import Stack, sam_environment
+from operate.target import Target
 
 HOME = envs.ROOT / ".local"
 
@@ -45,7 +46,9 @@ class Platform:
         changed = self._deploy(sources)
         changed |= self._put_provider_keys()
         found = self._find_keys()
+        changed |= found is not None and access.grant(self.client("dynamodb"), self.outputs["KeysTable"], found)
         ready = found or access.create(self.client("dynamodb"), self.outputs["KeysTable"], self.stack.base_url())
+        changed |= self._load_catalogue()
         if changed or not found:
             with step("Saving the emulator's state by a clean restart", self.say):
                 self.emulator.restart()
@@ -132,6 +135,10 @@ class Platform:
     def _find_keys(self) -> Access | None:
         found = access.load(self.gateway_file, self.stack.base_url())
         return found if found and access.are_known(found) else None
+
+    def _load_catalogue(self) -> bool:
+        gateway = Target(None, self.emulator.url, self.stack.name, self.outputs)
+        return catalogue.load(gateway, self.home, self.say)
 
     def _prove(self, ready: Access) -> None:
         with step("Asking for the gateway's health and for a completion", self.say) as note:

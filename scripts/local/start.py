@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 NEEDED = ["emulator", "sam", "tools"]
 DESCRIPTION = """Starts the whole gateway on this machine, without Docker or an AWS account: an AWS emulator on
-127.0.0.1, the template deployed to it by `sam deploy`, and API keys in .local/gateway.json. Then follows the log until
-Ctrl-C, which stops it. State is kept: start again and the same keys work. Export OPENAI_API_KEY (or another provider's) before
-starting, and its models answer; export it empty to forget it."""
+127.0.0.1, the template deployed to it by `sam deploy`, API keys in .local/gateway.json, and a catalogue of invented products to
+search. Then follows the log until Ctrl-C, which stops it. State is kept: start again and the same keys work. Export OPENAI_API_KEY
+(or another provider's) before starting, and its models answer; export it empty to forget it."""
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
@@ -61,7 +61,7 @@ def _provider_keys() -> dict[str, str]:
 
 def _start(options: argparse.Namespace) -> None:
     """With boto3 at hand, since this runs in the tools environment."""
-    from local.access import curl
+    from local.access import curl, search_curl
     from local.emulator import last_port
     from local.platform_ import Platform
 
@@ -72,7 +72,7 @@ def _start(options: argparse.Namespace) -> None:
     try:
         began = time.time()
         ready = _alone(platform)
-        console.say(f"\nThe gateway is ready. base_url: {ready.base_url}\n\n{curl(ready)}\n")
+        console.say(f"\nThe gateway is ready. base_url: {ready.base_url}\n\n{curl(ready)}\n\n{search_curl(ready)}\n")
         console.say(f"The keys are in {console.shown(platform.gateway_file)}. Stop it with scripts/stop.")
         if not options.detach:
             _follow(platform, began)
