@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from local import envs
 from tests.e2e.conftest import Gateway
@@ -55,8 +57,7 @@ def test_the_curl_request_is_answered_as_shown(gateway: Gateway, folder: Path) -
 
 
 def test_how_a_request_would_be_routed_is_told(gateway: Gateway, folder: Path) -> None:
-    assignments = "\n".join(line for line in block("sh", "base_url=").splitlines() if re.match(r"\w+=", line))
-    output = run(["sh", "-euc", f"{assignments}\n{block('sh', '/route')}"], folder, gateway)
+    output = run(["sh", "-euc", "\n".join([*setting_up(), block("sh", "/route")])], folder, gateway)
     assert [(one["deployment"], one["position"]) for one in json.loads(output)["candidates"]] == [
         ("openai/gpt-4o", 1),
         ("azure/gpt-4o", None),
@@ -64,16 +65,62 @@ def test_how_a_request_would_be_routed_is_told(gateway: Gateway, folder: Path) -
 
 
 def test_keys_are_made_changed_rotated_and_deleted(gateway: Gateway, folder: Path) -> None:
-    assignments = [line for line in block("sh", "base_url=").splitlines() if re.match(r"\w+=", line)]
     making = block("sh", "admin() {").splitlines()
-    made, listed = answers(run(["sh", "-euc", "\n".join([*assignments, *making])], folder, gateway))
+    made, listed = answers(run(["sh", "-euc", "\n".join([*setting_up(), *making])], folder, gateway))
     assert made["id"] in [one["id"] for one in listed["data"]]
-    setting_up = [*assignments, *making[:2], f"id={made['id']}"]
-    output = run(["sh", "-euc", "\n".join([*setting_up, block("sh", "/rotate")])], folder, gateway)
+    begun = [*setting_up(), *making[:2], f"id={made['id']}"]
+    output = run(["sh", "-euc", "\n".join([*begun, block("sh", "/rotate")])], folder, gateway)
     changed, rotated, deleted = answers(output)
     assert (made["left"]["requests"], changed["left"]["requests"], changed["left"]["month"]) == (60, None, "50")
     assert made["key"] != rotated["key"]
     assert deleted == {"id": made["id"], "object": "key", "deleted": True}
+
+
+def setting_up() -> list[str]:
+    """The lines that set base_url and api_key."""
+    return [line for line in block("sh", "base_url=").splitlines() if re.match(r"\w+=", line)]
+
+
+def test_a_search_with_typos_finds_the_headphones_that_are_shown(gateway: Gateway, folder: Path) -> None:
+    output = run(["sh", "-euc", "\n".join([*setting_up(), block("sh", "hedphones")])], folder, gateway)
+    found = json.loads(output)
+    assert found | {"next_cursor": "…"} == json.loads(block("json", '"hedphones"'))
+    (best,) = found["data"]
+    assert best["categories"][0].startswith("Electronics > Audio > Headphones")
+    assert best["price_range"]["min"]["amount"] <= 10_000
+
+
+def test_speakers_are_filtered_counted_and_sorted_and_offers_and_categories_listed(
+    gateway: Gateway, folder: Path
+) -> None:
+    output = run(["sh", "-euc", "\n".join([*setting_up(), block("sh", "bluetooth speaker")])], folder, gateway)
+    speakers, offers, categories = answers(output)
+    assert speakers["data"][0]["availability"] == "in_stock"
+    assert set(speakers["facets"]) == {"brand", "price"}
+    assert [offer["object"] for offer in offers["data"]] == ["offer"] * len(offers["data"])
+    assert "Electronics > Audio > Headphones" in [one["path"] for one in categories["data"]]
+
+
+def test_the_feed_that_is_shown_is_imported(gateway: Gateway, tmp_path: Path) -> None:
+    (tmp_path / "feed.csv").write_text(block("csv", "id,title"), encoding="utf-8")
+    tried, done = (
+        script(shlex.split(line, comments=True), tmp_path, gateway)
+        for line in block("sh", "import-products feed.csv").splitlines()
+    )
+    assert "nothing was written" in tried
+    assert "1 new" in tried
+    assert "1 new" in done
+    headers = {"Authorization": f"Bearer {gateway.access.api_key}"}
+    shown = requests.get(f"{gateway.base_url}/products/kettle-1/offers", headers=headers, timeout=60).json()
+    assert [(one["merchant"], one["total"]["amount"]) for one in shown["data"]] == [("My Shop", 5485)]
+
+
+def script(words: list[str], folder: Path, gateway: Gateway) -> str:
+    """What a script of the README prints, on the tests' own gateway."""
+    command = [str(envs.ROOT / words[0]), *words[1:], "--home", str(gateway.platform.home)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def answers(output: str) -> list[Any]:
