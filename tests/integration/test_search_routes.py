@@ -147,17 +147,16 @@ def test_a_cursor_of_another_query_is_refused(stocked: Shop) -> None:
             assert answer.status in (200, 400), (name, value)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ['"', '""', '"headphones', "*", "head*", "NEAR(", "NEAR(a b, 2)", "-", "-headphones", ":", "title:headphones", "^a", "a AND", "OR",
+HOSTILE = ['"', '""', '"headphones', "*", "head*", "NEAR(", "NEAR(a b, 2)", "-", "-headphones", ":", "title:headphones", "^a", "a AND", "OR",
      "NOT", "(", ")", "{title}: a", "🎧", "🎧 headphones", "'; DROP TABLE products; --", "\x00", "a\x00b", "%", "_", "\\", "a" * 512, "a " * 256,
-     "é" * 200, "\u202eabc", "1=1", "+" * 100, "\ud83c".encode("utf-16", "surrogatepass").decode("utf-16", "replace")],
-)  # fmt: skip
+     "é" * 200, "\u202eabc", "1=1", "+" * 100, "\ud83c".encode("utf-16", "surrogatepass").decode("utf-16", "replace")]  # fmt: skip
+
+
 @pytest.mark.parametrize("prefix", ["true", "false"])
-def test_no_query_can_break_the_search(stocked: Shop, text: str, prefix: str) -> None:
-    answer = stocked.get("search_products", q=text, prefix=prefix)
-    assert answer.status == 200, answer.text
-    assert answer.json["query"] == text
+def test_no_query_can_break_the_search(stocked: Shop, prefix: str) -> None:
+    for text in HOSTILE:
+        answer = stocked.get("search_products", q=text, prefix=prefix)
+        assert (answer.status, answer.json["query"]) == (200, text), text
 
 
 # As all product routes.
