@@ -127,6 +127,8 @@ def test_false_attributes_are_not_found(tmp_path: Path) -> None:
         ("headphonez", "headphones"),
         ("heeadphones", "headphones"),
         ("hxadphonxs", "headphones"),
+        ("lfashlights", "flashlight"),
+        ("asnds toys", "sand toys"),
         ("flaslight", "flashlight"),
         ("gaming muose", "gaming mouse"),
         ("laptopstand", "laptop stand"),
@@ -259,3 +261,16 @@ def test_what_goes_with_a_thing_does_not_win_over_it(tmp_path: Path) -> None:
         == "nb"
     )
     assert ids(index, "laptop bag")[0] == "bag-0"
+
+
+def test_titles_without_a_word_can_be_found_by_other_things(tmp_path: Path) -> None:
+    assert ids(index_of(tmp_path, [product("a", "***", brand="Sony")]), "sony") == ["a"]
+
+
+def test_a_misspelled_stop_word_is_no_other_word(tmp_path: Path) -> None:
+    index = index_of(
+        tmp_path, [product("a", "Frog laptop"), product("b", "Gaming laptop"), product("c", "Tech laptop")]
+    )
+    found = index.search(Query("teh laptop fro gaming"))
+    assert found.corrected == "the laptop for gaming"
+    assert [one["id"] for one in found.products] == ["b", "a", "c"]

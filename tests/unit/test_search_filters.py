@@ -80,6 +80,13 @@ def test_a_filter_lets_through_what_it_says(shelf: Index, text: str, filters: Fi
     assert shelf.search(Query(text, filters)).total == len(found)
 
 
+def test_a_range_has_numbers_that_are_written_as_texts(tmp_path: Path) -> None:
+    sizes = ["30", Decimal(30), "30.5", "30 or so", "thirty", True]
+    index = index_of(tmp_path, [product(f"p-{n}", "Lamp", attributes={"size": size}) for n, size in enumerate(sizes)])
+    assert ids(index, filters=Filters(attributes={"size": Range(Decimal(1), Decimal(40))})) == ["p-0", "p-1", "p-2"]
+    assert ids(index, filters=Filters(attributes={"size": ("30",)})) == ["p-0", "p-1"]
+
+
 # Facets.
 
 EVERYTHING = ("brand", "category", "price", "availability", "rating", "attributes")

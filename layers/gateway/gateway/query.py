@@ -72,6 +72,6 @@ def whole(name: str, text: str, least: int, most: int) -> int:
     Raises:
         InvalidRequest: it is none, or out of bounds.
     """
-    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not least <= int(text) <= most:
+    if not re.fullmatch(r"[0-9]{1,15}", text, re.ASCII) or not least <= int(text) <= most:
         raise InvalidRequest(f"{name}: must be a whole number from {least} to {most}.", param=name)
     return int(text)

@@ -58,7 +58,10 @@ def price_item(product_id: str, point: PricePoint) -> Item:
 
 
 def product_of(items: list[Item]) -> Product:
-    """The product that some items are of: its own, and those of offers and prices that are to be in it."""
+    """The product that some items are of: its own, and those of offers and prices that are to be in it.
+
+    Prices of an unknown currency are left out: a write that broke off may have left them.
+    """
     whole = next(item for item in items if item["part"] == PRODUCT)
     fields = {name: whole[name] for name in Product.model_fields if name in whole}
     offers = [_fields(item, Offer) for item in items if item["part"].startswith(OFFER)]
@@ -67,7 +70,8 @@ def product_of(items: list[Item]) -> Product:
         for item in items
         if item["part"].startswith(PRICE)
     ]
-    return Product.model_validate({**fields, "offers": offers, "price_history": history})
+    known = bool(offers or fields.get("currency"))
+    return Product.model_validate({**fields, "offers": offers, "price_history": history if known else []})
 
 
 def _fields(item: Item, model: type[Offer]) -> Item:

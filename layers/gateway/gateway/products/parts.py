@@ -22,8 +22,10 @@ STATE = "STATE"
 STATE_KEY = {"id": "#CATALOGUE", "part": STATE}
 """Of the catalogue's own item. `revision` counts its changes: one more before each batch of an import, and one after its last;
 `changed_at` is when, in seconds since the epoch; `unfinished` has the feeds, by name and digest, whose imports are under way, or
-broke off and were not run again.
+broke off and were not run again; `importing` is the one whose turn it is to write.
 """
+MAX_AMOUNT = 10**12
+"""Of a price, in minor units: some currencies have a thousand times as many of them as others."""
 SHARDS = 8
 """A partition takes 1,000 writes a second: the index of all products has several."""
 SUMMARY = (

@@ -7,7 +7,7 @@ from typing import cast
 
 from gateway.errors import InvalidRequest
 from gateway.products.listing import Listing
-from gateway.products.parts import AVAILABILITIES
+from gateway.products.parts import AVAILABILITIES, MAX_AMOUNT
 from gateway.query import Parameters
 from gateway.search.query import FACETS, SORTS, Filters, Query, Range, Sort
 
@@ -65,8 +65,8 @@ def search(given: Given) -> Query:
 def _filters(given: Parameters, attributes: Mapping[str, tuple[str, ...] | Range] | None = None) -> Filters:
     category, least, most = (
         given.text("category"),
-        given.whole("min_price", 0, 10**9 - 1),
-        given.whole("max_price", 0, 10**9 - 1),
+        given.whole("min_price", 0, MAX_AMOUNT),
+        given.whole("max_price", 0, MAX_AMOUNT),
     )
     if least is not None and most is not None and least > most:
         raise InvalidRequest("min_price: must not be more than max_price.", param="min_price")
@@ -91,11 +91,14 @@ def _path(category: str) -> str:
 
 
 def _list(given: Parameters, name: str) -> tuple[str, ...]:
+    """Names separated by commas; and the whole text, since names have commas, too."""
     text = given.text(name)
-    values = [" ".join(value.split()) for value in text.split(",")] if text else []
+    if text is None:
+        return ()
+    values = [value.strip() for value in text.split(",")]
     if not all(values) or len(values) > MAX_VALUES:
         raise InvalidRequest(f"{name}: must be 1 to {MAX_VALUES} names, separated by commas.", param=name)
-    return tuple(dict.fromkeys(values))
+    return tuple(dict.fromkeys(" ".join(value.split()) for value in (*values, text)))
 
 
 def _currency(given: Parameters) -> str | None:

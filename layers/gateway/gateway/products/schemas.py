@@ -11,9 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from gateway.products.parts import AVAILABILITIES, SEPARATOR
+from gateway.products.parts import AVAILABILITIES, MAX_AMOUNT, SEPARATOR
 
-MAX_AMOUNT = 10**12
 MAX_OFFERS = 200
 MAX_CATEGORY_BYTES = 300
 """With a product's id behind it, it is a sort key, which may have 1,024."""
@@ -43,7 +42,7 @@ def _category(path: str) -> str:
     if not all(steps) or len(steps) > 10:
         raise ValueError("must be 1 to 10 names, separated by >")
     whole = SEPARATOR.join(steps)
-    if len(whole.encode()) > MAX_CATEGORY_BYTES:
+    if max(len(whole.encode()), len(whole.casefold().encode())) > MAX_CATEGORY_BYTES:
         raise ValueError(f"must have at most {MAX_CATEGORY_BYTES} bytes")
     return whole
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import sqlite3
 import zlib
 from collections import defaultdict
@@ -33,6 +34,8 @@ Item = dict[str, Any]
 
 STEPS_OF_PROGRESS = 500
 INSERT_WORDS = f"INSERT INTO words(rowid, {', '.join(COLUMNS)}) VALUES({', '.join('?' * (len(COLUMNS) + 1))})"
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
+"""What is in ranges: feeds have numbers as texts, too."""
 MIN_SPELLED, MAX_SPELLED = 3, 25
 """Letters of the words that others may be misspellings of."""
 DESCRIBED = 0.05
@@ -173,7 +176,7 @@ class _Builder:
             text = shown(given)
             if len(text) <= MAX_VALUE:
                 number = self._name(name)
-                value = self._value(number, text, given)
+                value = self._value(number, text)
                 self._db.execute("INSERT INTO attributes VALUES(?, ?, ?)", (n, number, value))
 
     def _name(self, name: str) -> int:
@@ -182,11 +185,11 @@ class _Builder:
             self._db.execute("INSERT INTO attribute_names VALUES(?, ?)", (self._names[name], name))
         return self._names[name]
 
-    def _value(self, name: int, text: str, given: Any) -> int:
+    def _value(self, name: int, text: str) -> int:
         key = (name, compared(text))
         if key not in self._values:
             self._values[key] = len(self._values) + 1
-            number = float(given) if isinstance(given, int | Decimal) and not isinstance(given, bool) else None
+            number = float(text) if _NUMBER.fullmatch(text) else None
             row = (self._values[key], name, text, number, key[1] if key[1] != text else None)
             self._db.execute("INSERT INTO attribute_values VALUES(?, ?, ?, ?, ?)", row)
         return self._values[key]

@@ -1,7 +1,8 @@
 """An index file, opened to be searched."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,8 @@ __all__ = ["FORMAT", "About", "Index", "IndexUnusable", "require_fts5"]
 
 SIGNATURE = b"SQLite format 3\0"
 HEADER_BYTES = 100
+UNREADABLE = (sqlite3.Error, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+"""What reading a file may end in some of whose bytes are not those that were written: texts may be none, and numbers gone."""
 
 
 def require_fts5(connect: Callable[[str], sqlite3.Connection] = sqlite3.connect) -> None:
@@ -40,6 +43,10 @@ class Index:
     def __init__(self, db: sqlite3.Connection, about: About, title_terms: float) -> None:
         self._db, self.about, self._title_terms = db, about, title_terms
 
+    def __del__(self) -> None:
+        """The file was removed when it was opened: an index that is forgotten would keep its room."""
+        self.close()
+
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open a file. It may be removed as soon as it is open.
@@ -53,7 +60,7 @@ class Index:
         )
         try:
             return cls(db, *_about(db, path))
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             db.close()
             raise IndexUnusable(f"{path.name} cannot be read: {error}.") from None
         except IndexUnusable:
@@ -65,21 +72,36 @@ class Index:
 
         Raises:
             InvalidRequest: the cursor is not one of this query's; `param` is "cursor".
+            IndexUnusable: the file is broken where it was read.
         """
-        return Search(self._db, self.about.products, self._title_terms, query).found()
+        with _readable():
+            return Search(self._db, self.about.products, self._title_terms, query).found()
 
     def categories(self) -> list[dict[str, Any]]:
-        """All categories, by path: {"path", "name", "parent", "products"}; the last counts those below it, too."""
-        rows = self._db.execute("SELECT path, name, products FROM categories")
-        found = [
-            {"path": path, "name": name, "parent": path.rpartition(STEP)[0] or None, "products": products}
-            for path, name, products in rows
-        ]
-        return sorted(found, key=lambda category: category["path"].casefold().split(STEP))
+        """All categories, by path: {"path", "name", "parent", "products"}; the last counts those below it, too.
+
+        Raises:
+            IndexUnusable: the file is broken where it was read.
+        """
+        with _readable():
+            rows = self._db.execute("SELECT path, name, products FROM categories")
+            found = [
+                {"path": path, "name": name, "parent": path.rpartition(STEP)[0] or None, "products": products}
+                for path, name, products in rows
+            ]
+            return sorted(found, key=lambda category: category["path"].casefold().split(STEP))
 
     def close(self) -> None:
         """Let the file go."""
         self._db.close()
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except UNREADABLE as error:
+        raise IndexUnusable(f"It cannot be read: {type(error).__name__}.") from error
 
 
 def _check_size(path: Path) -> None:

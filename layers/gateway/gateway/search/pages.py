@@ -25,11 +25,14 @@ def cursor(query: Query, position: Position) -> str:
     return cursors.encode({"q": _question(query), "k": position[0], "i": position[1]})
 
 
-def position(query: Query, numbers: int) -> Position | None:
+def is_ranked(query: Query) -> bool:
+    """Whether the list is by how well products fit the text."""
+    return query.sort == "relevance" and bool(query.text.strip())
+
+
+def position(query: Query) -> Position | None:
     """Where the query's cursor says that the page begins; None for the first page.
 
-    Args:
-        numbers: how many make up the sort value.
     Raises:
         InvalidRequest: it is not one of this query's.
     """
@@ -39,7 +42,9 @@ def position(query: Query, numbers: int) -> Position | None:
     key, product = given.get("k"), given.get("i")
     if given.get("q") != _question(query) or not isinstance(product, str) or not isinstance(key, list):
         raise cursors.wrong("cursor")
-    if len(key) != numbers or not all(isinstance(one, int | float) and abs(one) < 1 << 62 for one in key):
+    if len(key) != (2 if is_ranked(query) else 1) or not all(
+        isinstance(one, int | float) and abs(one) < 1 << 62 for one in key
+    ):
         raise cursors.wrong("cursor")
     return key, product
 

@@ -16,7 +16,7 @@ WEIGHTS = (5, 5, 5, 5, 2, 0.1, 3, 20)
 BM25 = f"bm25(words, {', '.join(map(str, WEIGHTS))})"
 LOOKED_AT = 50
 """Products that get the second look."""
-TITLE = 1.0
+TITLE = 1.5
 """What the BM25 of the title alone counts beside that of the whole. Its length is the title's own: of products that are all asked
 for by their titles, the one whose title says little else is meant.
 """
@@ -33,7 +33,7 @@ class Ranking:
     """How well products fit a query."""
 
     def __init__(self, db: sqlite3.Connection, vocabulary: Vocabulary, products: int, title_length: float) -> None:
-        self._db, self._vocabulary, self._products, self._title_length = db, vocabulary, products, title_length
+        self._db, self._vocabulary, self._products, self._title_length = db, vocabulary, products, title_length or 1.0
 
     def scores(self, hits: Sequence[Hit], readings: Sequence[Reading]) -> list[Hit]:
         """The hits by their scores, in no order; again, the less, the better."""

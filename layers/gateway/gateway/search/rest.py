@@ -6,6 +6,8 @@ from gateway.keys import ApiKey
 from gateway.products import requests
 from gateway.products.rest import SCOPE, as_list
 from gateway.query import Parameters
+from gateway.search import pages
+from gateway.search.index import Index
 from gateway.search.live import live
 from gateway.serving import serve
 
@@ -17,9 +19,10 @@ def search(event: Event, key: ApiKey) -> Response:
         InvalidRequest: a parameter is wrong.
     """
     query = requests.search(event.get("queryStringParameters"))
+    pages.position(query)  # a wrong cursor is refused before the request counts
 
     def answer() -> Response:
-        found = live().index().search(query)
+        found = live().ask(lambda index: index.search(query))
         told = {
             "query": query.text,
             "corrected_query": found.corrected,
@@ -42,7 +45,7 @@ def list_categories(event: Event, key: ApiKey) -> Response:
     Parameters(event.get("queryStringParameters"), ())
 
     def answer() -> Response:
-        categories = [{"object": "category", **category} for category in live().index().categories()]
+        categories = [{"object": "category", **category} for category in live().ask(Index.categories)]
         return kept(event, as_list(categories, None))
 
     return serve(key, SCOPE, answer)

@@ -41,8 +41,8 @@ class Search:
         self._vocabulary = Vocabulary(db)
         self._ranking = Ranking(db, self._vocabulary, products, title_terms)
         self._where = where(query.filters)
-        self._is_ranked = query.sort == "relevance" and bool(query.text.strip())
-        self._start = pages.position(query, numbers=2 if self._is_ranked else 1)
+        self._is_ranked = pages.is_ranked(query)
+        self._start = pages.position(query)
 
     def found(self) -> Found:
         """The answer."""

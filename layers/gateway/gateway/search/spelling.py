@@ -20,6 +20,14 @@ MORE_FREQUENT = 5
 TRIED = 8
 """Candidates of which it is asked whether they go with the other words."""
 
+_SWAPPED_STOP_WORDS = {
+    word[:at] + word[at + 1] + word[at] + word[at + 2 :]: word
+    for word in sorted(STOP_WORDS)
+    if len(word) >= MIN_LENGTH
+    for at in range(len(word) - 1)
+}
+"""With two neighbours swapped: the other ways to misspell so short words are words themselves, or may well be names."""
+
 Goes = Callable[[str], int]
 """In how many products a word occurs together with the rest of the query, counted up to some bound."""
 
@@ -27,18 +35,23 @@ Goes = Callable[[str], int]
 def correction(word: str, vocabulary: Vocabulary, goes: Goes) -> str | None:
     """What was probably meant by a word; None if that cannot be told. Several words, if a space was missing.
 
+    A plural may be that of a word which products only have as a singular.
+
     Args:
         word: one that the index does not know.
         goes: how well a word goes with the others.
     """
     if not (MIN_LENGTH <= len(word) <= MAX_LENGTH and word.isalpha()):
         return None
-    found = _near(word, vocabulary)
+    if word in _SWAPPED_STOP_WORDS:
+        return _SWAPPED_STOP_WORDS[word]
+    forms = dict.fromkeys((stem(word), word))
+    found = {other: likelihood for form in forms for other, likelihood in _likely(form, vocabulary)}
     if not found and (split := _split(word, vocabulary)):
         return split
     if not found and len(word) >= LONG:
-        found = _far(word, vocabulary)
-    scored = sorted(((_likelihood(word, *one), one[0]) for one in found), reverse=True)[:TRIED]
+        found = {one[0]: _likelihood(word, *one) for one in _far(word, vocabulary)}
+    scored = sorted(((likelihood, other) for other, likelihood in found.items()), reverse=True)[:TRIED]
     best = max(((goes(other), score, other) for score, other in scored), key=_together, default=None)
     return best[2] if best else None
 
@@ -80,6 +93,11 @@ def distance(one: str, other: str, most: int) -> int:
             return most + 1
         before, last = last, row
     return min(last[-1], most + 1)
+
+
+def _likely(form: str, vocabulary: Vocabulary) -> list[tuple[str, float]]:
+    """The words near a form of the word, and how likely each of them was meant by it."""
+    return [(one[0], _likelihood(form, *one)) for one in _near(form, vocabulary)]
 
 
 def _near(word: str, vocabulary: Vocabulary) -> list[Spelling]:
