@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway import csv_text, request_queries
 from gateway.query import Parameters
+from gateway.routes import PREFIX
 from local import console
 from local.console import Failure
 from operate import metering, target
@@ -15,7 +16,7 @@ from operate.target import Target
 Json = dict[str, Any]
 
 COLUMNS = {
-    "created_at": "TIME", "id": "ID", "model": "MODEL", "provider": "PROVIDER", "status": "STATUS", "error_code": "ERROR",
+    "created_at": "TIME", "id": "ID", "asked": "MODEL", "provider": "PROVIDER", "status": "STATUS", "error_code": "ERROR",
     "input_tokens": "INPUT", "output_tokens": "OUTPUT", "cost_usd": "USD", "latency_ms": "MS",
 }  # fmt: skip
 NUMBERS = ("STATUS", "INPUT", "OUTPUT", "USD", "MS")
@@ -58,8 +59,9 @@ def run(arguments: argparse.Namespace, gateway: Target) -> None:
 
 
 def as_table(found: list[Json]) -> str:
-    """A line for each request."""
-    rows = [[metering.cell(one[name]) for name in COLUMNS] for one in found]
+    """A line for each request; those that asked no model have their route in its place."""
+    asked = [one | {"asked": one["model"] or (one["endpoint"] or "").removeprefix(PREFIX)} for one in found]
+    rows = [[metering.cell(one[name]) for name in COLUMNS] for one in asked]
     return metering.as_table(tuple(COLUMNS.values()), rows, NUMBERS)
 
 

@@ -132,6 +132,12 @@ def test_requests_are_a_table_newest_first(meter: Meter, shell: Shell) -> None:
     assert shell.out("requests", "--error-code", "upstream_error").count("req_") == 1
 
 
+def test_a_request_that_asked_no_model_shows_its_route(meter: Meter, shell: Shell) -> None:
+    meter.row("2026-11-27 09:00", model="", endpoint="/api/v1/products/search", provider=None)
+    _, line = shell.out("requests").splitlines()
+    assert line.split()[2:5] == ["/products/search", "-", "200"]
+
+
 def test_requests_are_listed_beyond_a_page(meter: Meter, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.request_queries.MAX_LIMIT", 2)
     rows = [meter.row(ms("2026-11-27 09:00") + number) for number in range(5)]
