@@ -12,7 +12,9 @@ from gateway import cursors, dynamodb
 from gateway.errors import IndexUnavailable
 from gateway.products.parts import STATE_KEY
 from gateway.search import files, index, publish
+from gateway.search.build import build
 from gateway.search.files import IndexFiles
+from gateway.search.index import IndexUnusable
 from gateway.search.live import CHECK_SECONDS, RETRY_SECONDS, LiveIndex
 from gateway.search.publish import UNSETTLED_SECONDS
 from tests.integration.catalogue import BUCKET, HEADPHONES, SAMPLE, SEARCHES, TABLE, Shop, product
@@ -268,6 +270,23 @@ def test_a_build_that_fails_half_way_replaces_nothing(
 
     monkeypatch.setattr(publish, "_products", half)
     with pytest.raises(ReadTimeoutError):
+        stocked.build()
+    assert stocked.index_file() == good
+
+
+def test_a_build_that_a_bad_disk_broke_replaces_nothing(stocked: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = stocked.index_file()
+    stocked.put([product("new", "Brand new headphones")])
+
+    def broken(path: Path, *given: Any) -> Any:
+        about = build(path, *given)
+        content = bytearray(path.read_bytes())
+        content[-4095:-4087] = b"\xff" * 8  # in the last page, which is not read when the file is opened
+        path.write_bytes(content)
+        return about
+
+    monkeypatch.setattr(publish, "build", broken)
+    with pytest.raises(IndexUnusable):
         stocked.build()
     assert stocked.index_file() == good
 

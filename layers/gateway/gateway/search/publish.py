@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ def run() -> dict[str, Any]:
 
 
 def publish(db: "DynamoDBClient", table: str, target: IndexFiles, now: float) -> dict[str, Any]:
-    """Build the index if it is not of the present products. Nothing is replaced before the new one was opened and is whole.
+    """Build the index if it is not of the present products. Nothing is replaced before the new one was read and is whole.
 
     The revision is read before the products: whatever changes after that leaves another one behind, and so another build.
 
@@ -67,7 +68,8 @@ def publish(db: "DynamoDBClient", table: str, target: IndexFiles, now: float) ->
     with tempfile.TemporaryDirectory(prefix="search-") as folder:
         path = Path(folder) / files.KEY
         about = build(path, _products(db, table), revision, round(now * 1000))
-        Index.open(path).close()
+        with closing(Index.open(path)) as index:
+            index.check()
         is_new = target.put(path, before, format=FORMAT, revision=revision)
         size = path.stat().st_size
     return {
