@@ -10,8 +10,10 @@ from typing import Any
 
 from gateway.products.schemas import Product
 
-OWN = "*"
-"""Where a product comes from that is in the catalogue's own format: it has all offers, and is no merchant's."""
+OWN = "OWN"
+"""Where a product comes from that is in the catalogue's own format: it has all offers, and is no merchant's. In capitals, which no
+merchant's key has.
+"""
 VERSION = "1"
 """Of the digests: another one has every row written again."""
 DECIMAL = "$"

@@ -48,7 +48,7 @@ def product(fields: Fields, merchant: str | None, now: datetime, prefix: str = "
     number = row.need("id")
     price, currency = _price(row, now)
     offer = {
-        "merchant": row.text("merchant") or merchant or row.need("merchant"),
+        "merchant": row.text("merchant") or cleaned("merchant", merchant or "", markup.line) or row.need("merchant"),
         "id": number,
         "price": price,
         "currency": currency,

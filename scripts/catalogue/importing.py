@@ -18,6 +18,7 @@ from catalogue.report import Progress, Rejects, Report
 from catalogue.sources import Source
 from catalogue.stage import Products, Stage, staged
 from catalogue.table import Table
+from local.console import Failure
 
 BATCH = 250
 """Products that are compared and written at a time."""
@@ -51,7 +52,7 @@ class Import:
         try:
             with staged() as stage:
                 self._read(source, how, stage)
-                self._write(stage, f"{PurePosixPath(source.name).name} {stage.digest}")
+                self._write(stage, f"{_base(source.name)} {stage.digest}")
         finally:
             self.progress.finish()
             self.report.items = self.table.written
@@ -85,42 +86,39 @@ class Import:
             feed: which one it is: its name, and what it says.
         """
         self.progress.begin("Comparing" if self.dry_run else "Writing", "products")
-        unfinished = self.table.unfinished()
-        has_begun = feed in unfinished and not self.dry_run
+        turn = _Turn(self.table, feed, self.table.unfinished())
         done = 0
         try:
             for batch in stage.batches(BATCH):
-                changes = self._changes(batch, are_whole=not unfinished)
-                if changes and not self.dry_run:
-                    self.table.begin(feed)
-                    has_begun = True
-                    self.table.write(changes)
+                self._write_batch(batch, turn)
                 done += len(batch)
                 self.progress.at(done / stage.products, done)
         except BaseException:
-            if has_begun:
-                with suppress(BotoCoreError, ClientError):  # what went wrong first is told
-                    self.table.break_off()
+            if turn.has_begun:
+                with suppress(BotoCoreError, ClientError, Failure):  # what went wrong first is told
+                    self.table.break_off(feed)
             raise
-        if has_begun:
+        if turn.has_begun or (feed in turn.unfinished and not self.dry_run):
             self.table.end(feed)
 
-    def _changes(self, batch: Products, are_whole: bool) -> list[Change]:
-        """What of a batch has to be written.
+    def _write_batch(self, batch: Products, turn: "_Turn") -> None:
+        changes = self._changes(batch, turn)
+        if not self.dry_run and any(one.whole for one in changes):
+            if turn.take():
+                changes = self._changes(batch, turn)
+            self.table.write([one for one in changes if one.whole])
+        self.report.unchanged += len(batch) - len(changes)
+        for one in changes:
+            self._count(one)
 
-        Args:
-            are_whole: whether a product without an item of its own has no others.
-        """
+    def _changes(self, batch: Products, turn: "_Turn") -> list[Change]:
+        """What comes of those products of a batch of which something is new."""
         known = self.table.known([entries[0].id for entries in batch])
         news = [[one for one in entries if not known.get(one.id, Known()).has(one)] for entries in batch]
         news = [entries for entries in news if entries]
-        self.report.unchanged += len(batch) - len(news)
-        there = [entries[0].id for entries in news if entries[0].id in known or not are_whole]
+        there = [entries[0].id for entries in news if entries[0].id in known or turn.unfinished]
         items = dict(zip(there, self.table.items(there), strict=True))
-        found = [change(items.get(entries[0].id, ()), entries, self.today) for entries in news]
-        for one in found:
-            self._count(one)
-        return [one for one in found if one.whole]
+        return [change(items.get(entries[0].id, ()), entries, self.today) for entries in news]
 
     def _count(self, one: Change) -> None:
         for rejection in one.rejected:
@@ -131,3 +129,35 @@ class Import:
             self.report.new += 1
         else:
             self.report.changed += 1
+
+
+@dataclass
+class _Turn:
+    """An import's turn to write, which it has from its first change to its end: what two write at once would be lost.
+
+    Attributes:
+        unfinished: feeds that broke off, and may have left items of products that have none of their own.
+        has_begun: whether it is its turn.
+    """
+
+    table: Table
+    feed: str
+    unfinished: set[str]
+    has_begun: bool = False
+
+    def take(self) -> bool:
+        """Tell that the next batch is about to be written.
+
+        Returns:
+            Whether it is the first: what was read before may have changed since, by another's turn.
+        """
+        before = self.table.begin(self.feed)
+        if self.has_begun:
+            return False
+        self.unfinished, self.has_begun = before, True
+        return True
+
+
+def _base(name: str) -> str:
+    """A feed's own name, without its folder; names of files need not be text."""
+    return PurePosixPath(name).name.encode(errors="replace").decode()

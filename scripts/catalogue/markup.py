@@ -81,7 +81,8 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self._texts: list[str] = []
-        self._dropped: list[str] = []
+        self._dropped = ""
+        self._depth = 0
 
     @classmethod
     def read(cls, text: str) -> str:
@@ -92,16 +93,18 @@ class _Reader(HTMLParser):
         return "".join(reader._texts)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - HTMLParser's
-        if tag in DROPPED:
-            self._dropped.append(tag)
+        if tag in DROPPED and tag == (self._dropped or tag):
+            self._dropped = tag
+            self._depth += 1
         self._part(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - HTMLParser's
         self._part(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in self._dropped:
-            del self._dropped[self._dropped.index(tag) :]
+        if tag == self._dropped:
+            self._depth -= 1
+            self._dropped = tag if self._depth else ""
         self._part(tag)
 
     def handle_data(self, data: str) -> None:

@@ -1,6 +1,7 @@
 """A line of the catalogue's own format as a product: the fields of `gateway.products.schemas`, amounts in minor units."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,6 +15,10 @@ from gateway.products.schemas import Product
 
 Json = Mapping[str, Any]
 
+AMOUNTS = (".price", ".shipping")
+DEPTH = 4
+"""Of the deepest field: offers[0].delivery_time.min_days."""
+
 
 def product(fields: Json, prefix: str = "") -> Product:
     """The product that a line is.
@@ -23,8 +28,8 @@ def product(fields: Json, prefix: str = "") -> Product:
     Raises:
         WrongRow: it is none; the error names the field, such as offers[0].price.
     """
-    for place in _truths(fields):
-        raise WrongRow(place, "must not be true or false")
+    for place, reason in _mistaken(fields):
+        raise WrongRow(place, reason)
     try:
         found = Product.model_validate(_clean(fields, prefix))
     except ValidationError as error:
@@ -52,7 +57,10 @@ def _clean(fields: Json, prefix: str) -> dict[str, Any]:
 
 
 def _offer(index: int, offer: Any) -> Any:
-    return offer | _text(offer, "merchant", markup.line, f"offers[{index}].") if isinstance(offer, dict) else offer
+    if not isinstance(offer, dict):
+        return offer
+    place = f"offers[{index}]."
+    return offer | _text(offer, "merchant", markup.line, place) | _text(offer, "id", markup.line, place)
 
 
 def _text(fields: Json, name: str, clean: Any, place: str = "") -> dict[str, Any]:
@@ -64,17 +72,31 @@ def _line(name: str, value: Any) -> Any:
     return cleaned(name, value, markup.line) if isinstance(value, str) else value
 
 
-def _truths(value: Any, place: str = "") -> Iterator[str]:
-    """Where true or false is, but among the attributes: as a number, Python takes them for 1 and 0."""
+def _mistaken(value: Any, place: str = "", depth: int = DEPTH) -> Iterator[tuple[str, str]]:
+    """What would be taken for a number that nobody meant, where it is, and why: true and false, which are 1 and 0 to Python, but
+    among the attributes; and amounts such as 299.0, which is not 299 cents.
+
+    Args:
+        depth: how much deeper to look; what is below all fields is refused by the schema.
+    """
     if isinstance(value, bool):
-        yield place
-    elif isinstance(value, Mapping):
+        yield place, "must not be true or false"
+    elif isinstance(value, Decimal) and place.endswith(AMOUNTS):
+        yield place, "must be a whole number of minor units, without a point"
+    elif depth:
+        for one, where in _within(value, place):
+            yield from _mistaken(one, where, depth - 1)
+
+
+def _within(value: Any, place: str) -> Iterator[tuple[Any, str]]:
+    """What is in an object or an array, and where; attributes are left out."""
+    if isinstance(value, Mapping):
         for name, one in value.items():
             if place or name != "attributes":
-                yield from _truths(one, f"{place}.{name}" if place else str(name))
+                yield one, f"{place}.{name}" if place else str(name)
     elif isinstance(value, list):
         for index, one in enumerate(value):
-            yield from _truths(one, f"{place}[{index}]")
+            yield one, f"{place}[{index}]"
 
 
 def _check_currencies(found: Product) -> None:

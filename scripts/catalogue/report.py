@@ -72,15 +72,19 @@ class Rejects:
 
 
 @contextmanager
-def rejects(report: Report, path: Path | None) -> Iterator[Rejects]:
+def rejects(report: Report, path: Path | None, feed: str = "") -> Iterator[Rejects]:
     """Rejected rows, written to a CSV file if there is to be one.
 
+    Args:
+        feed: where the rows are from; is not written over.
     Raises:
         Failure: the file cannot be written.
     """
     if path is None:
         yield Rejects(report, None)
         return
+    if path.exists() and Path(feed).exists() and path.samefile(feed):
+        raise Failure(f"--rejects: {path} is the feed itself.")
     try:
         file = path.open("w", encoding="utf-8", newline="")
     except OSError as error:

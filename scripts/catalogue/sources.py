@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from catalogue.feed import Refused
 
@@ -117,6 +117,8 @@ def _object(name: str, s3: Any) -> Source:
     except ClientError as error:
         code = error.response["Error"]["Code"]
         raise Refused(f"{name}: {MISSING.get(code, f'S3 refuses it: {code}')}.") from None
+    except ParamValidationError:
+        raise Refused(f"{name}: S3 has no buckets of such a name.") from None
     except BotoCoreError as error:
         raise Refused(f"{name}: S3 does not answer: {error}") from None
     return Source(name, found["Body"], found["ContentLength"])

@@ -5,13 +5,12 @@ of a product come together, and memory does not grow with the file.
 import hashlib
 import itertools
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 from catalogue.entries import OWN, Entry
 from catalogue.feed import Rejection
+from local.console import Failure
 
 Products = list[list[Entry]]
 
@@ -74,12 +73,18 @@ class Stage:
 
 @contextmanager
 def staged() -> Iterator[Stage]:
-    """An empty stage, gone afterwards."""
-    with (
-        tempfile.TemporaryDirectory(prefix="import-products-") as folder,
-        closing(sqlite3.connect(Path(folder) / "entries.sqlite", isolation_level=None)) as db,
-    ):
-        db.execute("PRAGMA journal_mode = OFF")
-        db.execute("PRAGMA synchronous = OFF")
-        db.execute("BEGIN")
-        yield Stage(db)
+    """An empty stage, gone afterwards, even if the import is killed: SQLite's file without a name.
+
+    Raises:
+        Failure: there is no room for it.
+    """
+    try:
+        with closing(sqlite3.connect("", isolation_level=None)) as db:
+            db.execute("PRAGMA journal_mode = OFF")
+            db.execute("PRAGMA synchronous = OFF")
+            db.execute("BEGIN")
+            yield Stage(db)
+    except sqlite3.Error as error:
+        raise Failure(
+            f"The feed cannot be kept in a temporary file until it is written: {error}. TMPDIR names another folder."
+        ) from None

@@ -21,6 +21,8 @@ WRITES_AT_ONCE = 25
 MAX_TRIES = 12
 FIRST_WAIT_SECONDS = 0.05
 MAX_WAIT_SECONDS = 5.0
+TURN_SECONDS = 300
+"""How long after its last sign an import that has not ended is taken for one that is under way."""
 THROTTLED = ("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded")
 
 Request = dict[str, Any]
@@ -76,24 +78,50 @@ class Table:
         found = self._db.get_item(TableName=self._name, Key=to_item(STATE_KEY), ConsistentRead=True).get("Item")
         return set(from_item(found or {}).get("unfinished", ()))
 
-    def begin(self, feed: str) -> None:
-        """Tell that the catalogue is about to change, once more."""
-        self._tell("ADD revision :one, unfinished :feed SET changed_at = :now", feed)
+    def begin(self, feed: str) -> set[str]:
+        """Tell that the catalogue is about to change, once more, and that it is this feed's turn until its end.
+
+        Returns:
+            The feeds that were unfinished before.
+        Raises:
+            Failure: it is another's turn.
+        """
+        return self._tell("ADD revision :one, unfinished :feeds SET changed_at = :now, importing = :feed", feed)
 
     def end(self, feed: str) -> None:
-        """Tell that all changes were made."""
-        self._tell("ADD revision :one DELETE unfinished :feed SET changed_at = :now", feed)
+        """Tell that all changes were made.
 
-    def break_off(self) -> None:
-        """Tell that some changes were made; the feed stays unfinished."""
-        self._tell("ADD revision :one SET changed_at = :now")
+        Raises:
+            Failure: it is another's turn.
+        """
+        self._tell("ADD revision :one DELETE unfinished :feeds SET changed_at = :now REMOVE importing", feed)
 
-    def _tell(self, expression: str, feed: str | None = None) -> None:
-        now = str(round(self._clock()))
-        values: Any = {":one": {"N": "1"}, ":now": {"N": now}} | ({":feed": {"SS": [feed]}} if feed else {})
-        self._db.update_item(
-            TableName=self._name, Key=to_item(STATE_KEY), UpdateExpression=expression, ExpressionAttributeValues=values
-        )
+    def break_off(self, feed: str) -> None:
+        """Tell that some changes were made; the feed stays unfinished.
+
+        Raises:
+            Failure: it is another's turn, who will tell it.
+        """
+        self._tell("ADD revision :one, unfinished :feeds SET changed_at = :now REMOVE importing", feed)
+
+    def _tell(self, expression: str, feed: str) -> set[str]:
+        now = round(self._clock())
+        values = to_item({":one": 1, ":now": now, ":feed": feed, ":feeds": {feed}, ":gone": now - TURN_SECONDS})
+        try:
+            before = self._db.update_item(
+                TableName=self._name,
+                Key=to_item(STATE_KEY),
+                UpdateExpression=expression,
+                ConditionExpression="attribute_not_exists(importing) OR importing = :feed OR changed_at < :gone",
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_OLD",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                raise _taken(error) from None
+            raise
+        return set(from_item(before.get("Attributes", {})).get("unfinished", ()))
 
     def _known(self, ids: Sequence[str]) -> list[Item]:
         found: list[Item] = []
@@ -158,6 +186,14 @@ class Table:
 
 def _parts(whole: Sequence[Any], most: int) -> Iterable[Sequence[Any]]:
     return (whole[start : start + most] for start in range(0, len(whole), most))
+
+
+def _taken(error: ClientError) -> Failure:
+    holder = from_item(error.response.get("Item", {})).get("importing", "").rpartition(" ")[0]
+    return Failure(
+        f"Another import is under way, of {holder}, or broke off within the last {TURN_SECONDS // 60} minutes."
+        " Run that one again, or wait; then run this one again."
+    )
 
 
 def _put(item: Item) -> Request:

@@ -13,6 +13,8 @@ DELIMITERS = "\t,;"
 UNCLOSED = "a quote is not closed"
 NUL = "has a NUL character"
 
+csv.field_size_limit(MAX_ROW)  # of the module; a record's own limit comes first
+
 
 class _TooLong(ValueError):
     pass
@@ -83,7 +85,7 @@ def rows(lines: Iterable[Line], name: str, head: Head) -> Iterator[Row | Rejecti
             continue
         if cells is None:
             return
-        if any(cells):
+        if any(cell.strip() for cell in cells):
             yield _row(records, columns, cells, at)
 
 

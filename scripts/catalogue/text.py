@@ -1,6 +1,7 @@
 """A feed's lines as text. Bytes that are not what they should be refuse the file: guessing would store mojibake."""
 
 import codecs
+import io
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM
 
 
 class Line(NamedTuple):
-    """A line with its end, as it is written; no text if it is too long."""
+    """A line with its end, which is always a newline; no text if it is too long."""
 
     number: int
     text: str | None
@@ -41,19 +42,21 @@ def lines(chunks: Iterable[bytes], name: str, encoding: str | None) -> Iterator[
 
 def _decoded(chunks: Iterable[bytes], name: str, encoding: str | None) -> Iterator[str]:
     decoder: codecs.IncrementalDecoder | None = None
+    ends = io.IncrementalNewlineDecoder(None, translate=True)
     newlines = 0
     for chunk in chunks:
         decoder = decoder or _decoder(chunk, name, encoding)
         pending = decoder.getstate()[0]
         try:
-            text = decoder.decode(chunk)
+            text = ends.decode(decoder.decode(chunk))
         except UnicodeDecodeError as error:
-            line = newlines + (pending + chunk)[: error.start].decode(error.encoding, "replace").count("\n") + 1
+            before = (pending + chunk)[: error.start].decode(error.encoding, "replace")
+            line = newlines + ends.decode(before, final=True).count("\n") + 1
             raise _not_in(name, line, encoding) from None
         newlines += text.count("\n")
         yield text
     if decoder:
-        yield _end(decoder, name, newlines + 1, encoding)
+        yield ends.decode(_end(decoder, name, newlines + 1, encoding), final=True)
 
 
 def _end(decoder: codecs.IncrementalDecoder, name: str, line: int, encoding: str | None) -> str:

@@ -93,7 +93,7 @@ class _Reader:
             self._texts, self._parts = [], {}
             self._attribute(space, name, attributes)
         else:
-            self._texts.append(" ")
+            self._text(" ")
 
     def _attribute(self, space: str, name: str, attributes: dict[str, str]) -> None:
         """Atom's links are attributes."""
@@ -113,18 +113,20 @@ class _Reader:
         space, _, name = tag.rpartition(" ")
         depth = len(self._path)
         self._path.pop()
-        text = "".join(self._texts)
         if self._item is None:
             if name == "title" and self._path[1:] in ([], ["channel"]):
-                self._head.merchant = self._head.merchant or text.strip() or None
+                self._head.merchant = self._head.merchant or self._said().strip() or None
             self._texts = []
         elif depth == self._item.depth:
             self._finish(self._item)
         elif depth == self._item.depth + 1:
-            self._value(self._item, space, name, text)
+            self._value(self._item, space, name, self._said())
         elif depth == self._item.depth + 2 and self._path[-1] in PARTS:
-            self._parts[name] = text.strip().replace(":", " ")
+            self._parts[name] = self._said().strip().replace(":", " ")
             self._texts = []
+
+    def _said(self) -> str:
+        return "".join(self._texts)
 
     def _value(self, item: _Item, space: str, name: str, text: str) -> None:
         """Google's own elements count more than those of the feed's format."""

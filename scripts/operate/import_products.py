@@ -27,8 +27,8 @@ from operate.target import Target
 
 THREADS = 8
 MANY = Config(max_pool_connections=THREADS, retries={"total_max_attempts": 10, "mode": "standard"})
-LONG = Config(read_timeout=900, retries={"total_max_attempts": 1})
-"""An index is built as long as a function may run, and not built twice."""
+LONG = Config(read_timeout=900, tcp_keepalive=True, retries={"total_max_attempts": 1})
+"""An index is built as long as a function may run, over a connection that is silent until then, and not built twice."""
 SOME_REJECTED = 3
 """The exit code when rows were rejected, and all others imported."""
 EPILOG = """\
@@ -41,7 +41,10 @@ merchant describes. A line of JSON Lines is a product with all its offers and am
 fields), or, with `price` and no `offers`, as a row of CSV. A sale price counts while it is lower and its dates say so. Of several
 shipping prices the cheapest to the first country counts. HTML is taken out of all texts.
 
-exit codes: 0 all rows were imported, or were before; 3 some rows were rejected; 1 nothing was imported, or the index not built
+One import writes at a time; another that has something to write is refused meanwhile.
+
+exit codes: 0 all rows were imported, or were before; 3 some rows were rejected; 1 the file was refused, and nothing imported, or the
+import broke off, or the index was not built, as the message says
 """
 
 
@@ -114,7 +117,7 @@ def load(gateway: Target, options: Options, progress: Progress | None = None) ->
     db = gateway.client_with("dynamodb", MANY)
     with (
         sources.opened(options.feed, lambda: gateway.client("s3")) as source,
-        rejects(report, options.rejects) as rejected,
+        rejects(report, options.rejects, options.feed) as rejected,
         _told(),
         ThreadPoolExecutor(THREADS) as pool,
     ):
@@ -159,7 +162,9 @@ def build_index(gateway: Target) -> dict[str, Any]:
 def built(said: dict[str, Any]) -> str:
     """The index's own report, as a line."""
     if said.get("outcome") != "built":
-        return "Index: unchanged."
+        return (
+            "Index: built by another at the same time." if said.get("outcome") == "superseded" else "Index: unchanged."
+        )
     size = said["bytes"] / 1_000_000
     return f"Index: {said['products']:,} products, {size:.1f} MB, built in {said['seconds']:.1f} s."
 

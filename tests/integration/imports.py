@@ -114,5 +114,15 @@ class Catalogue:
     def state(self) -> dict[str, Any]:
         return from_item(self.db.get_item(TableName=PRODUCTS, Key=to_item(STATE_KEY)).get("Item", {}))
 
+    def age(self, seconds: int) -> None:
+        """Let time pass since the last sign of an import."""
+        changed_at = {"N": str(int(self.state()["changed_at"]) - seconds)}
+        self.db.update_item(
+            TableName=PRODUCTS,
+            Key=to_item(STATE_KEY),
+            UpdateExpression="SET changed_at = :then",
+            ExpressionAttributeValues={":then": changed_at},
+        )
+
     def product(self, number: str) -> Product:
         return product_of([item for (product, _), item in self.items().items() if product == number])

@@ -8,6 +8,7 @@ import pytest
 from catalogue import importing, table
 from catalogue.feed import Refused
 from gateway.products.parts import PRODUCT
+from local.console import Failure
 from tests.integration.harness import Gateway
 from tests.integration.imports import FEED, FEEDS, HEADER, PRODUCTS, Catalogue, Killed
 
@@ -117,6 +118,7 @@ def test_what_a_feed_left_that_is_never_run_again_goes_with_the_next_import_of_t
         catalogue.load(FEED)
     assert ("p-0", "OFFER#shop 0") in catalogue.items()
     catalogue.db.kill_at = None
+    catalogue.age(table.TURN_SECONDS + 10)
     for today in ("p-5,Radio,5 EUR,Shop 9,\n", "p-0,Radio,5 EUR,Shop 9,\n"):
         catalogue.load(HEADER + today)
     assert [part for product, part in catalogue.items() if product == "p-0"] == [
@@ -127,6 +129,62 @@ def test_what_a_feed_left_that_is_never_run_again_goes_with_the_next_import_of_t
     (left,) = catalogue.state()["unfinished"]
     catalogue.load(FEED)
     assert left not in catalogue.state().get("unfinished", ())
+
+
+OTHER = "id,title,price,merchant,gtin\n" + "".join(f"p-{n},Other words,1.00 EUR,Rival,\n" for n in range(7))
+
+
+def test_two_imports_at_the_same_time_do_not_lose_each_others_offers(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, refusals = table.Table.write, []
+
+    def with_another(self: table.Table, changes: Any) -> None:
+        monkeypatch.setattr(table.Table, "write", write)
+        with pytest.raises(Failure, match=r"Another import is under way, of feed\.csv") as refused:
+            catalogue.load(OTHER, "other.csv")
+        refusals.append(refused)
+        write(self, changes)
+
+    monkeypatch.setattr(table.Table, "write", with_another)
+    catalogue.load(FEED)
+    assert len(refusals) == 1
+    assert "unfinished" not in catalogue.state()
+    catalogue.load(OTHER, "other.csv")
+    assert {item["offer_count"] for (_, part), item in catalogue.items().items() if part == PRODUCT} == {4}
+
+
+def test_what_was_read_before_an_imports_turn_is_read_again(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = table.Table.begin
+
+    def after_another(self: table.Table, feed: str) -> set[str]:
+        monkeypatch.setattr(table.Table, "begin", begin)
+        catalogue.load(OTHER, "other.csv")
+        return begin(self, feed)
+
+    monkeypatch.setattr(table.Table, "begin", after_another)
+    report = catalogue.load(FEED)
+    assert (report.new, report.changed, report.rejected) == (0, 7, 0)
+    assert {item["offer_count"] for (_, part), item in catalogue.items().items() if part == PRODUCT} == {4}
+
+
+def test_an_import_that_was_killed_keeps_others_waiting_for_a_while_but_not_itself(catalogue: Catalogue) -> None:
+    catalogue.db.kill_at = 3
+    with pytest.raises(Killed):
+        catalogue.load(FEED)
+    catalogue.db.kill_at = None
+    with pytest.raises(Failure, match="within the last 5 minutes"):
+        catalogue.load(OTHER, "other.csv")
+    catalogue.age(table.TURN_SECONDS + 10)
+    assert catalogue.load(OTHER, "other.csv").new > 0
+    assert catalogue.load(FEED).rejected == 0
+    assert catalogue.load(OTHER, "other.csv").items == 0
+
+
+def test_a_file_may_have_a_name_that_is_no_text(catalogue: Catalogue) -> None:
+    assert catalogue.load(FEED, "caf\udce9.csv").new == 7
 
 
 @pytest.mark.parametrize(

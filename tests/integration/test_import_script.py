@@ -65,6 +65,25 @@ def test_rejected_rows_are_told_with_their_lines_and_the_others_imported(
     assert rejects.read_text().splitlines()[1] == "3,a,id,is that of line 2 again of the same merchant"
 
 
+def test_the_feed_is_not_written_over_by_what_is_wrong_with_it(
+    catalogue: Catalogue, shell: Callable[..., tuple[int, str, str]]
+) -> None:
+    feed = catalogue.file(FEED)
+    link = catalogue.folder / "link.csv"
+    link.symlink_to(feed)
+    for rejects in (feed, str(link)):
+        assert shell(feed, "--rejects", rejects) == (1, "", f"--rejects: {rejects} is the feed itself.\n")
+    assert Path(feed).read_text() == FEED
+
+
+def test_an_index_that_another_has_built_meanwhile_is_told(
+    catalogue: Catalogue, shell: Callable[..., tuple[int, str, str]]
+) -> None:
+    catalogue.functions.answer = {"Payload": io.BytesIO(b'{"outcome": "superseded", "revision": 4, "products": 7}')}
+    status, out, _ = shell(catalogue.file(FEED))
+    assert (status, out.splitlines()[-1]) == (0, "Index: built by another at the same time.")
+
+
 def test_the_search_index_is_built_and_what_it_says_is_told(
     catalogue: Catalogue, shell: Callable[..., tuple[int, str, str]]
 ) -> None:

@@ -32,6 +32,7 @@ TABLE = {
     errors.CredentialsRefused: (502, "api_error", "upstream_error", None),
     errors.ResponseTooLarge: (502, "api_error", "response_too_large", "false"),
     errors.ServiceUnavailable: (503, "api_error", "service_unavailable", None),
+    errors.IndexUnavailable: (503, "api_error", "index_unavailable", None),
     errors.ProviderNotConfigured: (503, "api_error", "provider_not_configured", "false"),
     errors.UpstreamTimeout: (504, "timeout_error", "upstream_timeout", "false"),
 }

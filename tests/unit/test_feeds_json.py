@@ -76,6 +76,7 @@ def test_a_price_of_google_must_be_a_text_since_a_number_may_be_cents() -> None:
         (line(colour="red"), "colour", "is not a field of the catalogue"),
         (line(offers=[{"merchant": "Shop", "price": -1, "currency": "EUR"}]), "offers[0].price", "must be at least 0"),
         (line(offers=[{"merchant": "Shop", "price": 1.5, "currency": "EUR"}]), "offers[0].price", "must be a whole number"),
+        (line(offers=[{"merchant": "Shop", "price": 299.0, "currency": "EUR"}]), "offers[0].price", "must be a whole number of minor units"),
         (line(offers=[{"merchant": "Shop", "price": "x", "currency": "EUR"}]), "offers[0].price", "must be a whole number"),
         (line(offers=[{"merchant": "Shop", "price": True, "currency": "EUR"}]), "offers[0].price", "must not be true or false"),
         (line(offers=[{"merchant": "Shop", "price": 1, "currency": "XYZ"}]), "offers[0].currency", "XYZ is not a currency"),
@@ -84,6 +85,7 @@ def test_a_price_of_google_must_be_a_text_since_a_number_may_be_cents() -> None:
         (line(offers="none"), "offers", "must be an array"),
         (line(currency="eur"), "currency", "must be a currency's three letters"),
         (line(gtins=["4006381333932"]), "gtins[0]", "must be a GTIN whose check digit is right"),
+        (line(categories=["ΐ" * 150]), "categories[0]", "must have at most 300 bytes"),
         (line(gtins=["12"]), "gtins[0]", "must be a GTIN of 8, 12, 13 or 14 digits"),
         (line(link="javascript:alert(1)"), "link", "must be an http(s) address"),
         (line(released="soon"), "released", "must be a date such as 2026-01-31"),
@@ -99,14 +101,22 @@ def test_a_line_that_is_wrong_is_rejected_naming_the_field(text: str, field: str
     assert ids(f"{good}\n{text.strip()}\n{line(id='last')}", "f.jsonl") == ["good", "last"]
 
 
+def test_no_depth_of_nesting_breaks_the_reading() -> None:
+    for depth in range(900, 1010):
+        (found,) = rejections(f'{{"id": "a", "title": "b", "x": {"[" * depth}{"]" * depth}}}', "f.jsonl")
+        assert found in [(1, "x", "is not a field of the catalogue"), (1, "", "is nested too deeply")]
+
+
 def test_texts_have_no_markup() -> None:
     text = line(
+        offers=[OWN["offers"][0] | {"id": "<i>7</i>"}],
         title="<b>Radio</b>",
         description="<p>a</p><script>x</script>",
         attributes={"material": "wood &amp; <i>steel</i>"},
     )
     found = product(text, "f.jsonl")
     assert (found.title, found.description, found.attributes) == ("Radio", "a", {"material": "wood & steel"})
+    assert found.offers[0].id == "7"
 
 
 def test_a_line_of_ten_megabytes_is_rejected_and_the_next_ones_go_on() -> None:

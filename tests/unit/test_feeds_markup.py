@@ -25,6 +25,7 @@ from catalogue.markup import TooDeep, line, paragraphs
         ("soft\u00adhyphen \u200bzero \ufeffmark\xa0nbsp", "softhyphen zero mark nbsp"),
         ("Size <XL and <3", "Size < XL and <3"),
         ("<script>never closed", ""),
+        ("a<svg>b<svg>c</svg>d<title>e</title></p>f</svg>g", "a g"),
         ("e\u0301", "é"),
         ("AT&T; R&D", "AT&T; R&D"),
     ],
@@ -43,6 +44,10 @@ def test_markup_that_was_escaped_too_often_is_refused() -> None:
         text = text.replace("&", "&amp;").replace("<", "&lt;")
     with pytest.raises(TooDeep):
         line(text)
+
+
+def test_elements_within_elements_cost_no_more_than_their_length() -> None:
+    assert line("a" + "<svg>" * 90_000 + "</i>" * 90_000) == "a"
 
 
 @given(st.text(alphabet="<>/!?-&;abscript lgtamp#\"'= \n", max_size=80))

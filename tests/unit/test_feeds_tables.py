@@ -83,6 +83,23 @@ def test_a_row_of_ten_megabytes_is_rejected_and_the_next_ones_go_on() -> None:
     assert ids(text, "f.csv") == ["a", "c"]
 
 
+def test_a_long_value_in_quotes_is_told_by_its_field() -> None:
+    text = f'{HEADER}a,"Radio\n{"x" * 200_000}",5 EUR\nb,TV,6 EUR\n'
+    assert rejections(text, "f.csv") == [(2, "title", "must have at most 500 characters")]
+    assert ids(text, "f.csv") == ["b"]
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+def test_lines_may_end_as_on_any_system(end: str) -> None:
+    text = f"{HEADER}a,Radio,5 EUR\n\nb,TV,-1 EUR\n".replace("\n", end)
+    assert ids(text, "f.csv") == ["a"]
+    assert rejections(text, "f.csv") == [(4, "price", "must not be negative")]
+
+
+def test_lines_of_blanks_are_no_rows() -> None:
+    assert len(products(f"{HEADER}a,Radio,5 EUR\n  \n ,\t, \nb,TV,6 EUR\n  ", "f.csv")) == 2
+
+
 def test_a_nul_character_rejects_its_row() -> None:
     assert rejections(f"{HEADER}a,Ra\0dio,5 EUR\n", "f.csv") == [(2, "", "has a NUL character")]
 

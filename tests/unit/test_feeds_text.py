@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
@@ -29,6 +30,12 @@ def test_other_encodings_are_read_when_they_are_named(encoding: str) -> None:
 def test_a_file_that_is_not_utf_8_is_refused_with_its_line() -> None:
     text = "id,title,price\n" + "\n" * 300_000 + "b,Café,5 EUR\n"
     with pytest.raises(Refused, match=r"f.csv, line 300002: it is not in UTF-8; if it is Latin-1 .*--encoding latin-1"):
+        rows(text.encode("latin-1"), "f.csv")
+
+
+def test_the_line_of_a_wrong_byte_counts_all_ends_of_lines() -> None:
+    text = "id,title,price\ra,Radio,5 EUR\r\nb,TV,6 EUR\rc,Café,5 EUR\r"
+    with pytest.raises(Refused, match="line 4: it is not in UTF-8"):
         rows(text.encode("latin-1"), "f.csv")
 
 
@@ -109,6 +116,15 @@ def test_what_s3_does_not_give_is_refused(code: str, reason: str) -> None:
 @pytest.mark.parametrize("name", ["s3://", "s3://bucket", "s3://bucket/"])
 def test_an_address_in_s3_needs_a_bucket_and_a_key(name: str) -> None:
     with pytest.raises(Refused, match="must be s3://BUCKET/KEY"), sources.opened(name, lambda: Bucket()):
+        pass
+
+
+def test_a_bucket_that_cannot_be_is_told() -> None:
+    s3 = boto3.client("s3", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
+    with (
+        pytest.raises(Refused, match="S3 has no buckets of such a name"),
+        sources.opened("s3://B ad/k.csv", lambda: s3),
+    ):
         pass
 
 

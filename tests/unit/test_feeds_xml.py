@@ -102,6 +102,19 @@ def test_a_merchant_that_is_named_outdoes_the_feeds_title() -> None:
     assert product(text, "f.xml", merchant="Named").offers[0].merchant == "Named"
 
 
+def test_a_title_that_names_the_merchant_is_text() -> None:
+    text = RSS.format(
+        "<title>&lt;b&gt;Ton\n  werk&lt;/b&gt;&lt;script&gt;x()&lt;/script&gt;</title>" + ITEM.format("a")
+    )
+    assert product(text, "f.xml", merchant=None).offers[0].merchant == "Ton werk"
+
+
+def test_elements_without_text_count_to_the_length_of_their_item() -> None:
+    text = RSS.format(f"<item><g:id>a</g:id><g:title>{'<b/>' * (MAX_ROW + 1)}</g:title></item>{ITEM.format('b')}")
+    assert rejections(text, "f.xml") == [(1, "", f"has more than {MAX_ROW:,} characters")]
+    assert ids(text, "f.xml") == ["b"]
+
+
 def test_html_that_is_written_as_elements_is_text() -> None:
     text = RSS.format(
         ITEM.format("a").replace("<g:price>", "<description>One <b>two</b><br/>three</description><g:price>")

@@ -167,6 +167,14 @@ def test_what_an_interrupted_import_left_of_a_new_product_goes() -> None:
     assert set(found.stale) == {"OFFER#b", "GTIN#09783161484100"}
 
 
+def test_a_change_of_which_only_a_part_was_written_is_completed() -> None:
+    items = after(own())
+    wanted = written(items, whole := change(items, [own(prices={"Shop": 500})], TODAY))
+    for part in whole.parts:
+        left = [*items, from_item(to_item(part))]
+        assert written(left, change(left, [own(prices={"Shop": 500})], TODAY)) == wanted
+
+
 def test_an_offer_of_another_product_with_the_same_id_is_rejected() -> None:
     items = after(said("A", 100, gtins=GTINS[:1]))
     found = change(items, [said("B", 5, line=9, gtins=GTINS[1:])], TODAY)

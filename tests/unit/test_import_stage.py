@@ -1,8 +1,11 @@
 """All rows of a product come together, in the feed's order, and each merchant's once."""
 
-from catalogue.entries import OWN, Entry
+import pytest
+
+from catalogue.entries import OWN, Entry, merchant_key
 from catalogue.feed import Rejection
 from catalogue.stage import staged
+from local.console import Failure
 
 
 def row(line: int, product: str, source: str, body: str = "{}") -> Entry:
@@ -38,3 +41,19 @@ def test_a_feeds_digest_is_of_what_it_says() -> None:
             stage.add(row(2, "a", "shop", body))
             digests.add(stage.digest)
     assert len(digests) == 2
+
+
+def test_no_merchant_is_taken_for_the_catalogues_own_format() -> None:
+    assert merchant_key(OWN) != OWN
+
+
+def fill_a_small_disk() -> None:
+    with staged() as stage:
+        stage._db.execute("PRAGMA max_page_count = 20")
+        for number in range(1000):
+            stage.add(row(number, f"p-{number}", "shop", "x" * 1000))
+
+
+def test_a_disk_that_is_full_is_told() -> None:
+    with pytest.raises(Failure, match=r"cannot be kept .* disk is full.* TMPDIR"):
+        fill_a_small_disk()
