@@ -1,6 +1,7 @@
 """What tests of the registry are made of: data that is right, and ways to change it."""
 
 import copy
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ DATA: dict[str, Any] = {
     },
 }
 Path = tuple[str | int, ...]
-MISSING = object()
+MISSING = Enum("Missing", ["MISSING"]).MISSING
 
 
 def changed(path: Path, value: Any) -> dict[str, Any]:
