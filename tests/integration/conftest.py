@@ -47,7 +47,7 @@ def _all_items(table: Table, own: Callable[[Table], list[Any]] = Table.all_items
     return own(SimpleNamespace(items=items, range_key_attr=table.range_key_attr))  # type: ignore[arg-type]
 
 
-Table.all_items = _all_items  # type: ignore[method-assign]
+Table.all_items = _all_items  # type: ignore[assignment, method-assign]
 
 
 @pytest.fixture(scope="module")
