@@ -27,7 +27,7 @@ class Entry:
     Attributes:
         line: where it starts.
         id: the product's.
-        source: the merchant whose offer it has, as `merchant_key` has him, or OWN.
+        source: the merchant whose offer it has, as `name_key` has him, or OWN.
         offers: how many it has.
         body: the product, packed.
     """
@@ -55,11 +55,6 @@ def entry(line: int, source: str, product: Product) -> Entry:
     return Entry(
         line, product.id, source, len(product.offers), json.dumps(fields, default=_plain, separators=(",", ":"))
     )
-
-
-def merchant_key(merchant: str) -> str:
-    """A merchant, however he is written."""
-    return " ".join(merchant.casefold().split())
 
 
 def _plain(value: Decimal | date) -> Any:

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from catalogue import google, json_lines, own, tables, text, xml_items
-from catalogue.entries import OWN, Entry, entry, merchant_key
+from catalogue.entries import OWN, Entry, entry
 from catalogue.feed import Head, Refused, Rejection, Row, WrongRow
 from catalogue.names import KNOWN, canonical
 from catalogue.sources import Source
+from gateway.products.parts import name_key
 from gateway.products.schemas import Product
 
 FORMATS = {
@@ -107,7 +108,7 @@ def _flat(row: Row, how: Reading, head: Head) -> tuple[str, Product]:
     if len(head.ignored) < MAX_IGNORED:
         head.ignored.update(dict.fromkeys(name[:MAX_NAME] for name in row.fields if name not in KNOWN))
     product = google.product(row.fields, how.merchant or head.merchant, how.now, how.prefix)
-    return merchant_key(product.offers[0].merchant), product
+    return name_key(product.offers[0].merchant), product
 
 
 def _json(row: Row, how: Reading, head: Head) -> tuple[str, Product]:

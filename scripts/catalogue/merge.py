@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from catalogue.complaints import complaint
-from catalogue.entries import OWN, Entry, merchant_key
+from catalogue.entries import OWN, Entry
 from catalogue.feed import Rejection, WrongRow
 from gateway.products.items import items_of, product_of
-from gateway.products.parts import PRODUCT, Item, gtin_14
+from gateway.products.parts import PRODUCT, Item, gtin_14, name_key
 from gateway.products.schemas import PricePoint, Product
 
 MAX_ITEM_BYTES = 400 * 1024
@@ -119,11 +119,11 @@ def _with(product: Product | None, made: Known, entry: Entry) -> tuple[Product, 
         _check_gtins(product, said)
     offers = product.offers if product else ()
     if entry.source == OWN:
-        ours = {merchant_key(offer.merchant) for offer in said.offers}
+        ours = {name_key(offer.merchant) for offer in said.offers}
         sources = {source: digest for source, digest in sources.items() if source not in ours}
-        kept = [offer for offer in offers if merchant_key(offer.merchant) in sources]
+        kept = [offer for offer in offers if name_key(offer.merchant) in sources]
     else:
-        kept = [offer for offer in offers if merchant_key(offer.merchant) != entry.source]
+        kept = [offer for offer in offers if name_key(offer.merchant) != entry.source]
     sources[entry.source] = entry.digest
     whole = _product(base, [*said.offers, *kept] if describes else [*kept, *said.offers])
     return whole, Known(sources, entry.source if describes else made.described_by)

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from catalogue.feed import Rejection
 from gateway import csv_text
-from local.console import Failure
+from local.console import Failure, printable
 
 SHOWN = 20
 COLUMNS = ("line", "id", "field", "reason")
@@ -146,8 +146,3 @@ def _cell(text: str) -> str:
     """A feed's text in CSV, which a spreadsheet takes for no formula."""
     shown = printable(text)
     return f"'{shown}" if shown.startswith(csv_text.FORMULA) else shown
-
-
-def printable(text: str) -> str:
-    """A feed's text without what a terminal would obey."""
-    return "".join(char if char.isprintable() else "?" for char in text)

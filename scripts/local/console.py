@@ -20,6 +20,11 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def printable(text: str) -> str:
+    """A text of somebody else's, without what a terminal would obey."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
 @contextmanager
 def step(title: str, out: Say = say) -> Iterator[Say]:
     """Announce a step before it begins, and say how long it took; the body may add a note to that line."""

@@ -17,11 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from catalogue import feeds, sources
 from catalogue.feeds import Reading
 from catalogue.importing import Import
-from catalogue.report import Progress, Report, printable, rejects
+from catalogue.report import Progress, Report, rejects
 from catalogue.table import Table
 from catalogue.text import ENCODINGS
 from local import console
-from local.console import Failure
+from local.console import Failure, printable
 from operate import target
 from operate.target import Target
 

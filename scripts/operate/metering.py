@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from gateway.errors import GatewayError
 from gateway.request_rows import Tables
+from local import console
 from local.console import Failure
 from operate.target import Target
 
@@ -80,5 +81,5 @@ def cell(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """A text of a client's without what a terminal would obey."""
-    return "".join(c if c.isprintable() else "?" for c in text) or "-"
+    """A text of a client's in a table's cell."""
+    return console.printable(text) or "-"

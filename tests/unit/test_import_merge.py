@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from catalogue.entries import OWN, Entry, entry, merchant_key
+from catalogue.entries import OWN, Entry, entry
 from catalogue.merge import MAX_ITEM_BYTES, Change, change, size
 from gateway.dynamodb import from_item, to_item
 from gateway.products.items import product_of
-from gateway.products.parts import PRODUCT, Item
+from gateway.products.parts import PRODUCT, Item, name_key
 from gateway.products.schemas import Product
 
 TODAY, TOMORROW, LATER = date(2026, 11, 15), date(2026, 11, 16), date(2026, 11, 17)
@@ -23,7 +23,7 @@ def said(merchant: str, price: int, line: int = 2, **fields: Any) -> Entry:
     currency = fields.pop("currency", "EUR")
     offer = {"merchant": merchant, "price": price, "currency": currency}
     product = {"id": "p", "title": f"{merchant}'s", "currency": currency, "offers": [offer]} | fields
-    return entry(line, merchant_key(merchant), Product.model_validate(product))
+    return entry(line, name_key(merchant), Product.model_validate(product))
 
 
 def own(line: int = 2, prices: dict[str, int] | None = None, **fields: Any) -> Entry:

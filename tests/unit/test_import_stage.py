@@ -2,9 +2,10 @@
 
 import pytest
 
-from catalogue.entries import OWN, Entry, merchant_key
+from catalogue.entries import OWN, Entry
 from catalogue.feed import Rejection
 from catalogue.stage import staged
+from gateway.products.parts import name_key
 from local.console import Failure
 
 
@@ -44,7 +45,7 @@ def test_a_feeds_digest_is_of_what_it_says() -> None:
 
 
 def test_no_merchant_is_taken_for_the_catalogues_own_format() -> None:
-    assert merchant_key(OWN) != OWN
+    assert name_key(OWN) != OWN
 
 
 def fill_a_small_disk() -> None:

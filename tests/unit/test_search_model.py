@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from gateway.products.parts import AVAILABILITIES
 from gateway.search.build import Item, shown
-from gateway.search.format import AVAILABILITIES
 from gateway.search.index import Index
 from gateway.search.query import SORTS, Filters, Query, Range
 from gateway.search.searching import FEW

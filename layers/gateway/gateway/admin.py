@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from gateway import dynamodb, key_store
-from gateway.http import Event
+from gateway.http import Event, as_page
 from gateway.key_objects import describe
 from gateway.key_pages import DEFAULT_LIMIT, MAX_LIMIT, page
 from gateway.query import whole
@@ -54,7 +54,7 @@ def show_page(kind: str, event: Event) -> Json:
         found = page(dynamodb.client(), settings().keys_table, kind, limit=limit, cursor=query.get("cursor"), team=team)
     now = time.time()
     data = [describe(item, now) for item in found.items]
-    return {"object": "list", "data": data, "has_more": found.next_cursor is not None, "next_cursor": found.next_cursor}
+    return as_page(data, found.next_cursor)
 
 
 def change(kind: str, event: Event, policy: "Change") -> Json:

@@ -45,6 +45,15 @@ def from_item(item: Any) -> Item:
     return {name: _deserialize(value) for name, value in item.items()}
 
 
+def to_json_value(value: Any) -> Any:
+    """A plain value as JSON has it: whole numbers as such, others as floats."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {name: to_json_value(one) for name, one in value.items()}
+    return [to_json_value(one) for one in value] if isinstance(value, list) else value
+
+
 @contextmanager
 def available(table: str) -> Iterator[None]:
     """Turn DynamoDB's faults into our 503.

@@ -6,7 +6,7 @@ import functools
 import json
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gateway.context import RequestContext, begin
@@ -124,6 +124,11 @@ def respond(status: int, body: str, headers: Mapping[str, str] | None = None) ->
 def json_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     """A JSON response."""
     return respond(status, to_json(body), headers)
+
+
+def as_page(data: Sequence[Mapping[str, Any]], next_cursor: str | None) -> dict[str, Any]:
+    """A page of a list; those after it are behind the cursor, None if there are none."""
+    return {"object": "list", "data": data, "has_more": next_cursor is not None, "next_cursor": next_cursor}
 
 
 def to_json(value: Any) -> str:

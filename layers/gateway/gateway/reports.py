@@ -7,7 +7,7 @@ from typing import Any
 from gateway import csv_text, dynamodb, request_queries, usage_report
 from gateway.context import current
 from gateway.errors import NotFound
-from gateway.http import Event, Response, json_response, respond
+from gateway.http import Event, Response, as_page, json_response, respond
 from gateway.keys import ApiKey
 from gateway.query import Parameters
 from gateway.request_log import milliseconds
@@ -59,8 +59,7 @@ def list_requests(event: Event, key: ApiKey) -> Response:
     if form == "csv":
         after = {"x-gateway-next-cursor": found.next_cursor} if found.next_cursor else {}
         return _csv(request_queries.COLUMNS, found.rows, after)
-    more = {"has_more": found.next_cursor is not None, "next_cursor": found.next_cursor}
-    return json_response(200, {"object": "list", "data": found.rows, **more})
+    return json_response(200, as_page(found.rows, found.next_cursor))
 
 
 def show_request(event: Event, key: ApiKey) -> Response:

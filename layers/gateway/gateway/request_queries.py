@@ -6,7 +6,6 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from gateway import cursors, dynamodb
@@ -122,22 +121,13 @@ def find(tables: Tables, request_id: str, own: str | None, now: int) -> Json:
 def describe(row: Row) -> Json:
     """A request as JSON: what is not known is null, the cost a text."""
     cost = row.get("cost_usd")
-    told = {name: _plain(row.get(name)) for name in FIELDS} | {
+    told = {name: dynamodb.to_json_value(row.get(name)) for name in FIELDS} | {
         "created_at": iso(int(row["created_at"])),
         "cost_usd": None if cost is None else dollars(cost),
         "cost_estimated": row.get("cost_estimated") is True,
         "model": row.get("model") or None,
     }
     return {"object": "request", "id": row["request_id"], "key": row["owner"], **told}
-
-
-def _plain(value: Any) -> Any:
-    """DynamoDB's numbers as JSON has them."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list) else value
 
 
 def _span(given: Parameters, now: int) -> Range | None:

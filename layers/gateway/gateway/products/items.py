@@ -13,9 +13,9 @@ from gateway.products.parts import (
     PRODUCT,
     SUMMARY,
     Item,
-    brand_key,
     category_keys,
     gtin_14,
+    name_key,
     offer_part,
     shard_of,
 )
@@ -46,7 +46,7 @@ def items_of(product: Product, made: Mapping[str, Any]) -> Iterator[Item]:
     for gtin in sorted({gtin_14(gtin) for gtin in product.gtins[1:]} - {gtin_14(gtin) for gtin in product.gtins[:1]}):
         yield _item(product.id, GTIN + gtin, summary | {"gtin": gtin})
     keys: Item = {"shard": shard_of(product.id)}
-    keys |= {"brand_key": brand_key(product.brand)} if product.brand else {}
+    keys |= {"brand_key": name_key(product.brand)} if product.brand else {}
     keys |= category_keys(product.categories[0], product.id) if product.categories else {}
     keys |= {"gtin": gtin_14(product.gtins[0])} if product.gtins else {}
     yield _item(product.id, PRODUCT, whole | keys | dict(made))

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway import cursors
 from gateway.keys import checksum
-from gateway.products.parts import INDEXES, SHARDS, Item, brand_key, category_keys, gtin_14
+from gateway.products.parts import INDEXES, SHARDS, Item, category_keys, gtin_14, name_key
 from gateway.search.query import Filters
 
 Json = dict[str, Any]
@@ -34,7 +34,7 @@ class Listing:
         if self.filters.categories:
             return "categories", [category_keys(self.filters.categories[0])]
         if self.filters.brands:
-            return "brands", [{"brand_key": key} for key in sorted(set(map(brand_key, self.filters.brands)))]
+            return "brands", [{"brand_key": key} for key in sorted(set(map(name_key, self.filters.brands)))]
         return "all", [{"shard": str(shard)} for shard in range(SHARDS)]
 
     def takes(self, item: Item) -> bool:
@@ -46,7 +46,7 @@ class Listing:
         wanted = self.filters
         return (
             self._is_first_in_category(item)
-            and (not wanted.brands or brand_key(item.get("brand", "")) in set(map(brand_key, wanted.brands)))
+            and (not wanted.brands or name_key(item.get("brand", "")) in set(map(name_key, wanted.brands)))
             and (not wanted.availability or item.get("availability") in wanted.availability)
             and (wanted.rating_min is None or item.get("rating", {}).get("value", -1) >= wanted.rating_min)
             and (wanted.currency is None or item.get("currency") == wanted.currency)

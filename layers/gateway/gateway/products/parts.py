@@ -24,6 +24,8 @@ STATE_KEY = {"id": "#CATALOGUE", "part": STATE}
 `changed_at` is when, in seconds since the epoch; `unfinished` has the feeds, by name and digest, whose imports are under way, or
 broke off and were not run again; `importing` is the one whose turn it is to write.
 """
+ID = "[A-Za-z0-9][A-Za-z0-9._:~-]{0,127}"
+"""A product's id, as a regular expression."""
 MAX_AMOUNT = 10**12
 """Of a price, in minor units: some currencies have a thousand times as many of them as others."""
 SHARDS = 8
@@ -47,9 +49,9 @@ def shard_of(product_id: str) -> str:
     return str(zlib.crc32(product_id.encode()) % SHARDS)
 
 
-def brand_key(brand: str) -> str:
-    """A brand as the index has it: however it is written."""
-    return " ".join(brand.casefold().split())
+def name_key(name: str) -> str:
+    """A brand or a merchant as keys have it: however it is written."""
+    return " ".join(name.casefold().split())
 
 
 def category_keys(path: str, product_id: str = "") -> Item:
@@ -65,4 +67,4 @@ def gtin_14(gtin: str) -> str:
 
 def offer_part(merchant: str) -> str:
     """The sort key of a merchant's offer."""
-    return OFFER + " ".join(merchant.casefold().split())
+    return OFFER + name_key(merchant)

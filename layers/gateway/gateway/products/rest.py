@@ -1,21 +1,20 @@
 """What the routes of products do, but for those that search."""
 
 import re
-from typing import Any
 
 from gateway import dynamodb
 from gateway.conditional import kept
 from gateway.errors import NotFound
-from gateway.http import Event, Response
+from gateway.http import Event, Response, as_page
 from gateway.keys import ApiKey
 from gateway.products import requests, views
+from gateway.products.parts import ID
 from gateway.products.store import Products
 from gateway.products.summaries import summary
 from gateway.query import Parameters
 from gateway.serving import serve
 from gateway.settings import settings
 
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~-]{0,127}", re.ASCII)
 SCOPE = "products"
 
 
@@ -30,7 +29,7 @@ def list_products(event: Event, key: ApiKey) -> Response:
 
     def answer() -> Response:
         page = _products().page(asked)
-        return kept(event, as_list([summary(item) for item in page.items], page.next_cursor))
+        return kept(event, as_page([summary(item) for item in page.items], page.next_cursor))
 
     return serve(key, SCOPE, answer)
 
@@ -52,14 +51,9 @@ def list_offers(event: Event, key: ApiKey) -> Response:
 
     def answer() -> Response:
         item, offers = _products().offers(_id(event))
-        return kept(event, as_list(views.offers(offers, item.get("currency")), None))
+        return kept(event, as_page(views.offers(offers, item.get("currency")), None))
 
     return serve(key, SCOPE, answer)
-
-
-def as_list(data: list[dict[str, Any]], next_cursor: str | None) -> dict[str, Any]:
-    """A page of a list."""
-    return {"object": "list", "data": data, "has_more": next_cursor is not None, "next_cursor": next_cursor}
 
 
 def _products() -> Products:
@@ -73,6 +67,6 @@ def _id(event: Event) -> str:
         NotFound: no product can have it.
     """
     text = str((event.get("pathParameters") or {}).get("id"))
-    if not ID.fullmatch(text):
+    if not re.fullmatch(ID, text):
         raise NotFound(f"There is no product '{text[:128]}'.", param="id")
     return text

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from gateway.products.parts import AVAILABILITIES, MAX_AMOUNT, SEPARATOR
+from gateway.products.parts import AVAILABILITIES, ID, MAX_AMOUNT, SEPARATOR
 
 MAX_OFFERS = 200
 MAX_CATEGORY_BYTES = 300
@@ -65,7 +65,7 @@ def _text(most: int) -> StringConstraints:
     return StringConstraints(min_length=1, max_length=most, strip_whitespace=True)
 
 
-Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:~-]{0,127}$"), AfterValidator(_id)]
+Id = Annotated[str, StringConstraints(pattern=f"^{ID}$"), AfterValidator(_id)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
 Name = Annotated[str, _text(150), AfterValidator(_printable)]

@@ -1,9 +1,9 @@
 """Products, offers and prices as the API shows them."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from gateway.dynamodb import to_json_value
 from gateway.products.parts import PRICE, Item
 from gateway.products.summaries import summary
 
@@ -20,7 +20,7 @@ def product(item: Item, prices: list[Item]) -> Json:
         prices: the points of its price, by day.
     """
     empty: Json = {"description": "", "gtins": [], "mpn": None, "images": [], "attributes": {}}
-    details = {name: plain(item.get(name, empty[name])) for name in DETAILS}
+    details = {name: to_json_value(item.get(name, empty[name])) for name in DETAILS}
     currency = item.get("currency")
     history = [{"day": point["part"].removeprefix(PRICE), "price": money(point["price"], currency)} for point in prices]
     return {**summary(item), **details, "price_history": history}
@@ -38,7 +38,7 @@ def offer(item: Item) -> Json:
         "total": money(item["price"] + (shipping or 0), currency),
         "availability": item["availability"],
         "condition": item["condition"],
-        "delivery_time": plain(item.get("delivery_time")),
+        "delivery_time": to_json_value(item.get("delivery_time")),
         "link": item.get("link"),
     }
 
@@ -61,12 +61,3 @@ def offers(items: list[Item], currency: str | None) -> list[Json]:
 def money(amount: Decimal, currency: str | None) -> Json:
     """An amount in minor units, with its currency."""
     return {"amount": int(amount), "currency": currency}
-
-
-def plain(value: Any) -> Any:
-    """A value of the table as JSON has it: whole numbers as such."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, Mapping):
-        return {name: plain(one) for name, one in value.items()}
-    return [plain(one) for one in value] if isinstance(value, list) else value

@@ -14,20 +14,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from gateway.products.parts import AVAILABILITIES, SEPARATOR
 from gateway.products.summaries import summary
 from gateway.search import words
-from gateway.search.format import (
+from gateway.search.format import (  # fmt: skip
     APPLICATION_ID,
-    AVAILABILITIES,
     COLUMNS,
     FORMAT,
     MAX_VALUE,
-    STEP,
     TABLES,
     About,
     compared,
     deletions,
-)  # fmt: skip
+)
 from gateway.search.kinds import kinds
 
 Item = dict[str, Any]
@@ -166,7 +165,7 @@ class _Builder:
         key = compared(path)
         if key not in self._categories:
             self._categories[key] = len(self._categories) + 1
-            name = path.rsplit(STEP, 1)[-1]
+            name = path.rsplit(SEPARATOR, 1)[-1]
             row = (self._categories[key], path, key, name, compared(name))
             self._db.execute("INSERT INTO categories VALUES(?, ?, ?, ?, ?, NULL)", row)
         return self._categories[key]
@@ -234,8 +233,8 @@ def _spelled(found: list[str]) -> set[str]:
 
 
 def _ancestry(path: str) -> Iterator[str]:
-    steps = path.split(STEP)
-    return (STEP.join(steps[:length]) for length in range(1, len(steps) + 1))
+    steps = path.split(SEPARATOR)
+    return (SEPARATOR.join(steps[:length]) for length in range(1, len(steps) + 1))
 
 
 def _json(value: Any) -> str:

@@ -8,8 +8,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
+from gateway.products.parts import AVAILABILITIES
 from gateway.search.filters import Condition, where
-from gateway.search.format import AVAILABILITIES
 from gateway.search.query import Filters
 
 MOST = 20

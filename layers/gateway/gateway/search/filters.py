@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.search.format import AVAILABILITIES, bindable, compared, path_compared
+from gateway.products.parts import AVAILABILITIES
+from gateway.search.format import bindable, compared, path_compared
 from gateway.search.query import Filters, Range
 
 Condition = tuple[str, list[Any]]

@@ -14,15 +14,14 @@
 
 from dataclasses import dataclass
 
+from gateway.products.parts import SEPARATOR
+
 APPLICATION_ID = 0x41474958
 """In SQLite's header, so that other databases are not mistaken for an index."""
 FORMAT = 1
 """To be counted up with each change of the tables, or of how texts become terms."""
 COLUMNS = ("title", "brand", "categories", "codes", "facts", "names", "description", "kinds")
 """Of `words`: codes are MPN and GTINs, facts the attributes' values, names their names; kinds are those of `kinds.py`."""
-STEP = " > "
-"""Between the steps of a category."""
-AVAILABILITIES = ("in_stock", "preorder", "backorder", "out_of_stock")
 MAX_VALUE = 100
 """Longer attributes are searched, but not filtered by or counted."""
 
@@ -82,7 +81,7 @@ def bindable(text: str) -> str:
 
 def path_compared(path: str) -> str:
     """A category's path as paths are compared."""
-    return STEP.join(compared(step) for step in path.split(">"))
+    return SEPARATOR.join(compared(step) for step in path.split(">"))
 
 
 def deletions(word: str) -> set[str]:

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from gateway.search.format import APPLICATION_ID, FORMAT, STEP, About, IndexUnusable
+from gateway.products.parts import SEPARATOR
+from gateway.search.format import APPLICATION_ID, FORMAT, About, IndexUnusable
 from gateway.search.query import Found, Query
 from gateway.search.searching import Search
 
@@ -86,10 +87,10 @@ class Index:
         with _readable():
             rows = self._db.execute("SELECT path, name, products FROM categories")
             found = [
-                {"path": path, "name": name, "parent": path.rpartition(STEP)[0] or None, "products": products}
+                {"path": path, "name": name, "parent": path.rpartition(SEPARATOR)[0] or None, "products": products}
                 for path, name, products in rows
             ]
-            return sorted(found, key=lambda category: category["path"].casefold().split(STEP))
+            return sorted(found, key=lambda category: category["path"].casefold().split(SEPARATOR))
 
     def check(self) -> None:
         """Read all of the file once, at some 250 MB a second.

@@ -7,7 +7,7 @@ from them was wrong too often.
 import re
 from collections.abc import Iterable
 
-from gateway.search.format import STEP
+from gateway.products.parts import SEPARATOR
 from gateway.search.words import terms
 
 _PARTS = re.compile(r",|&|/|\s(?:and|or)\s", re.IGNORECASE)
@@ -21,7 +21,7 @@ def kinds(categories: Iterable[str]) -> list[str]:
     """
     found = list[str]()
     for path in categories:
-        *above, leaf = path.split(STEP)
+        *above, leaf = path.split(SEPARATOR)
         lowest = [kind for part in _PARTS.split(leaf) for kind in _last(part)]
         found += lowest
         found += [kind for step in above for kind in _last(step) if any(one.endswith(kind) for one in lowest)]

@@ -1,10 +1,10 @@
 """What the routes do that search the products."""
 
 from gateway.conditional import kept
-from gateway.http import Event, Response
+from gateway.http import Event, Response, as_page
 from gateway.keys import ApiKey
 from gateway.products import requests
-from gateway.products.rest import SCOPE, as_list
+from gateway.products.rest import SCOPE
 from gateway.query import Parameters
 from gateway.search import pages
 from gateway.search.index import Index
@@ -31,7 +31,7 @@ def search(event: Event, key: ApiKey) -> Response:
             "total": found.total,
             "facets": found.facets,
         }
-        return kept(event, as_list(found.products, found.next_cursor) | told)
+        return kept(event, as_page(found.products, found.next_cursor) | told)
 
     return serve(key, SCOPE, answer)
 
@@ -46,6 +46,6 @@ def list_categories(event: Event, key: ApiKey) -> Response:
 
     def answer() -> Response:
         categories = [{"object": "category", **category} for category in live().ask(Index.categories)]
-        return kept(event, as_list(categories, None))
+        return kept(event, as_page(categories, None))
 
     return serve(key, SCOPE, answer)
