@@ -27,6 +27,7 @@ class RequestContext:
         route: the path as template.yaml declares it, such as "/api/v1/models/{model+}".
         owner: the API key's id once it is known; the log row is kept under it.
         log: fields that the request's last log line carries.
+        tools: each tool that was run for it: "tool", "outcome" and "ms"; its row tells them.
     """
 
     ulid: str
@@ -36,6 +37,7 @@ class RequestContext:
     client_request_id: str | None = None
     owner: str | None = None
     log: dict[str, Any] = field(default_factory=dict)
+    tools: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def id(self) -> str:

@@ -177,6 +177,7 @@ def _settle(admission: Admission, taken: Route, error: GatewayError | None) -> N
         team=key.team,
         cost_usd=cost,
         cost_estimated=True if cost is not None and taken.cost is None else None,
+        tools=context.tools or None,
         **outcome,
     )
     admission.settle(row.values())

@@ -52,6 +52,8 @@ class RequestRow:
         team: the key's.
         cost_estimated: whether the cost is the most that it can be, since a provider did not say what it charges and the key has
             a budget; None if it is exact.
+        tools: each tool of the catalogue that was run: its name, the outcome ("ok" or the error's code), milliseconds; None if
+            none was.
     """
 
     owner: str
@@ -78,6 +80,7 @@ class RequestRow:
     client_request_id: str | None = None
     team: str | None = None
     cost_estimated: bool | None = None
+    tools: list[dict[str, Any]] | None = None
 
     def values(self) -> dict[str, Any]:
         """As the table has it: without what is not known, but for the cost, which is null then."""

@@ -71,6 +71,7 @@ def _settle(key: ApiKey, accounts: list[Account], status: int, error_code: str |
         cost_usd=Decimal(0),
         client_request_id=request.client_request_id,
         team=key.team,
+        tools=request.tools or None,
     )
     ledger().settle(accounts, row.values())
     for account in accounts:
