@@ -7,9 +7,8 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gateway.body import validate
+from gateway.body import Strict, validate
 from gateway.errors import GatewayError
-from gateway.policies import Strict
 from local.console import Failure
 
 Model = TypeVar("Model", bound=Strict)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from gateway.products.parts import AVAILABILITIES
-from gateway.search.build import Item, shown
+from gateway.search.build import Item
+from gateway.search.format import shown
 from gateway.search.index import Index
 from gateway.search.query import SORTS, Filters, Query, Range
 from gateway.search.searching import FEW

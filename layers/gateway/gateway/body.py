@@ -1,10 +1,11 @@
 """Request bodies: JSON, checked by a pydantic model, with errors that name the field."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError, from_json
 
 from gateway.errors import InvalidRequest
 from gateway.http import Event, body_bytes
@@ -38,21 +39,52 @@ SENTENCES = {
 """pydantic's findings in words for people who have never heard of it; where none are here, its own."""
 
 
+class Strict(BaseModel):
+    """A body of which every field is known, and nothing is taken for something else: "5" is no number."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def names_what_it_does_not_know(cls, body: Any) -> Any:
+        """All unknown fields in one sentence: who mistypes one field may have mistyped another."""
+        unknown = [name for name in body if name not in cls.model_fields] if isinstance(body, dict) else []
+        if unknown:
+            context = {"field": unknown[0], "others": _and(unknown[1:]), "known": ", ".join(cls.model_fields)}
+            raise PydanticCustomError("unknown_field", "there is no such field{others}; there are: {known}", context)
+        return body
+
+
+def _and(names: Sequence[str]) -> str:
+    told = ", ".join(name[:50] for name in names[:20])
+    return f", nor {told}" if told else ""
+
+
 def json_body(event: Event) -> dict[str, Any]:
     """The request's body as a JSON object.
+
+    Raises:
+        InvalidRequest: it is not a JSON object.
+    """
+    value = json_value(event)
+    if not isinstance(value, dict):
+        raise InvalidRequest("The request body must be a JSON object.")
+    return value
+
+
+def json_value(event: Event) -> Any:
+    """The request's body as JSON of any kind.
 
     pydantic's parser refuses what Python's lets through: NaN, nesting without end, halves of surrogate pairs. Numbers
     beyond a float's range, such as 1e999, become infinite in both, and no provider could be sent that.
 
     Raises:
-        InvalidRequest: it is not a JSON object.
+        InvalidRequest: it is not JSON.
     """
     try:
         value = from_json(body_bytes(event), allow_inf_nan=False)
     except ValueError as error:
         raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
-    if not isinstance(value, dict):
-        raise InvalidRequest("The request body must be a JSON object.")
     try:
         json.dumps(value, allow_nan=False)
     except ValueError:
@@ -78,10 +110,10 @@ def validate(body: dict[str, Any], model: type[Model]) -> Model:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        raise _field_error(error) from None
+        raise field_error(error) from None
 
 
-def _field_error(error: ValidationError) -> InvalidRequest:
+def field_error(error: ValidationError) -> InvalidRequest:
     """The error that lies deepest in the body: of a union's branches, the one that came furthest."""
     problems = [(_path(problem), problem) for problem in error.errors(include_url=False)]
     path, problem = max(problems, key=lambda found: len(found[0]))

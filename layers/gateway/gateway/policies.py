@@ -4,15 +4,15 @@ A field that is left out stays as it is (at a creation: none); null stands for u
 """
 
 import re
-from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from gateway.accounts import LIMITS, UNLIMITED
+from gateway.body import Strict
 from gateway.errors import InvalidRequest
 
 MAX_BUDGET = 10**9
@@ -90,27 +90,6 @@ Scopes = Annotated[
 ]
 
 
-class Strict(BaseModel):
-    """A body of which every field is known, and nothing is taken for something else: "5" is no number."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def names_what_it_does_not_know(cls, body: Any) -> Any:
-        """All unknown fields in one sentence: who mistypes one field may have mistyped another."""
-        unknown = [name for name in body if name not in cls.model_fields] if isinstance(body, dict) else []
-        if unknown:
-            context = {"field": unknown[0], "others": _and(unknown[1:]), "known": ", ".join(cls.model_fields)}
-            raise PydanticCustomError("unknown_field", "there is no such field{others}; there are: {known}", context)
-        return body
-
-
-def _and(names: Sequence[str]) -> str:
-    told = ", ".join(name[:50] for name in names[:20])
-    return f", nor {told}" if told else ""
-
-
 class Policy(Strict):
     """What keys and teams have in common."""
 
@@ -149,7 +128,7 @@ class NewTeam(Policy):
 class NewKey(NewTeam):
     """The body of POST /keys."""
 
-    scopes: Scopes = ["inference"]
+    scopes: Scopes = Field(["inference"])
     team: str | None = None
     expires_at: Moment | None = None
 
@@ -178,7 +157,7 @@ class TeamChange(Change):
 class KeyChange(Change):
     """The body of PATCH /keys/{id}."""
 
-    scopes: Scopes = ["inference"]
+    scopes: Scopes = Field(["inference"])
     team: str | None = None
     expires_at: Moment | None = None
 

@@ -26,6 +26,8 @@ broke off and were not run again; `importing` is the one whose turn it is to wri
 """
 ID = "[A-Za-z0-9][A-Za-z0-9._:~-]{0,127}"
 """A product's id, as a regular expression."""
+ATTRIBUTE_NAME = "[a-z0-9][a-z0-9_]{0,99}"
+"""An attribute's name, as a regular expression."""
 MAX_AMOUNT = 10**12
 """Of a price, in minor units: some currencies have a thousand times as many of them as others."""
 SHARDS = 8
@@ -58,6 +60,11 @@ def category_keys(path: str, product_id: str = "") -> Item:
     """A category as the index has it: its first step, and the path with an end to each step, then the product."""
     key = path.casefold()
     return {"category_root": key.split(SEPARATOR)[0], "category_path": f"{key}{SEPARATOR}{product_id}"}
+
+
+def category_steps(path: str) -> list[str]:
+    """The names that a category's path goes by, however it is written; no path, if one of them is empty."""
+    return [" ".join(step.split()) for step in path.split(">")]
 
 
 def gtin_14(gtin: str) -> str:

@@ -7,7 +7,7 @@ from typing import cast
 
 from gateway.errors import InvalidRequest
 from gateway.products.listing import Listing
-from gateway.products.parts import AVAILABILITIES, MAX_AMOUNT
+from gateway.products.parts import ATTRIBUTE_NAME, AVAILABILITIES, MAX_AMOUNT, SEPARATOR, category_steps
 from gateway.query import Parameters
 from gateway.search.query import FACETS, SORTS, Filters, Query, Range, Sort
 
@@ -84,10 +84,10 @@ def _filters(given: Parameters, attributes: Mapping[str, tuple[str, ...] | Range
 
 def _path(category: str) -> str:
     """A category's path with its steps apart as everywhere, however they were written."""
-    steps = [" ".join(step.split()) for step in category.split(">")]
+    steps = category_steps(category)
     if not all(steps):
         raise InvalidRequest("category: must be a path such as 'Electronics > Audio'.", param="category")
-    return " > ".join(steps)
+    return SEPARATOR.join(steps)
 
 
 def _list(given: Parameters, name: str) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ def _attributes(given: Mapping[str, str]) -> dict[str, tuple[str, ...] | Range]:
     parameters = Parameters(given, tuple(given))
     for whole in given:
         name = whole.removeprefix(ATTRIBUTE)
-        if not re.fullmatch(r"[a-z0-9][a-z0-9_]{0,99}", name):
+        if not re.fullmatch(ATTRIBUTE_NAME, name):
             raise InvalidRequest(f"{whole[:100]}: must name an attribute, such as attr.colour.", param=whole[:100])
         text = parameters.text(whole) or ""
         span = RANGE.fullmatch(text)

@@ -2,18 +2,16 @@
 
 import re
 
-from gateway import dynamodb
 from gateway.conditional import kept
 from gateway.errors import NotFound
 from gateway.http import Event, Response, as_page
 from gateway.keys import ApiKey
 from gateway.products import requests, views
 from gateway.products.parts import ID
-from gateway.products.store import Products
+from gateway.products.store import products
 from gateway.products.summaries import summary
 from gateway.query import Parameters
 from gateway.serving import serve
-from gateway.settings import settings
 
 SCOPE = "products"
 
@@ -28,7 +26,7 @@ def list_products(event: Event, key: ApiKey) -> Response:
     asked.start()  # a wrong cursor is refused before the request counts
 
     def answer() -> Response:
-        page = _products().page(asked)
+        page = products().page(asked)
         return kept(event, as_page([summary(item) for item in page.items], page.next_cursor))
 
     return serve(key, SCOPE, answer)
@@ -39,7 +37,7 @@ def show_product(event: Event, key: ApiKey) -> Response:
     Parameters(event.get("queryStringParameters"), ())
 
     def answer() -> Response:
-        item, prices = _products().product(_id(event))
+        item, prices = products().product(_id(event))
         return kept(event, views.product(item, prices))
 
     return serve(key, SCOPE, answer)
@@ -50,14 +48,10 @@ def list_offers(event: Event, key: ApiKey) -> Response:
     Parameters(event.get("queryStringParameters"), ())
 
     def answer() -> Response:
-        item, offers = _products().offers(_id(event))
+        item, offers = products().offers(_id(event))
         return kept(event, as_page(views.offers(offers, item.get("currency")), None))
 
     return serve(key, SCOPE, answer)
-
-
-def _products() -> Products:
-    return Products(dynamodb.client(), settings().products_table)
 
 
 def _id(event: Event) -> str:

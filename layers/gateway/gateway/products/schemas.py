@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from gateway.products.parts import AVAILABILITIES, ID, MAX_AMOUNT, SEPARATOR
+from gateway.products.parts import ATTRIBUTE_NAME, AVAILABILITIES, ID, MAX_AMOUNT, SEPARATOR, category_steps
 
 MAX_OFFERS = 200
 MAX_CATEGORY_BYTES = 300
@@ -38,7 +38,7 @@ def _id(text: str) -> str:
 
 
 def _category(path: str) -> str:
-    steps = [" ".join(step.split()) for step in path.split(">")]
+    steps = category_steps(path)
     if not all(steps) or len(steps) > 10:
         raise ValueError("must be 1 to 10 names, separated by >")
     whole = SEPARATOR.join(steps)
@@ -72,7 +72,7 @@ Name = Annotated[str, _text(150), AfterValidator(_printable)]
 Url = Annotated[str, _text(2000), AfterValidator(_url)]
 Gtin = Annotated[str, StringConstraints(pattern=r"^(\d{8}|\d{12,14})$"), AfterValidator(_gtin)]
 Category = Annotated[str, _text(750), AfterValidator(_printable), AfterValidator(_category)]
-AttributeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,99}$")]
+AttributeName = Annotated[str, StringConstraints(pattern=f"^{ATTRIBUTE_NAME}$")]
 AttributeValue = (
     bool
     | Annotated[int, Field(ge=-(10**15), le=10**15)]

@@ -8,6 +8,7 @@ from gateway import dynamodb
 from gateway.errors import NotFound
 from gateway.products.listing import Listing
 from gateway.products.parts import INDEXES, OFFER, PRICE, PRODUCT, Item
+from gateway.settings import settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -44,7 +45,8 @@ class Products:
             NotFound: there is no such product.
             ServiceUnavailable: the table does not answer.
         """
-        return self._with(product_id, PRICE)
+        item, *others = self._between(product_id, PRICE)
+        return item, others
 
     def offers(self, product_id: str) -> tuple[Item, list[Item]]:
         """A product's own item, and those of its offers.
@@ -53,7 +55,19 @@ class Products:
             NotFound: there is no such product.
             ServiceUnavailable: the table does not answer.
         """
-        return self._with(product_id, OFFER)
+        item, offers, _ = self.whole(product_id)
+        return item, offers
+
+    def whole(self, product_id: str) -> tuple[Item, list[Item], list[Item]]:
+        """A product's own item, those of its offers, and the points of its price by day.
+
+        Raises:
+            NotFound: there is no such product.
+            ServiceUnavailable: the table does not answer.
+        """
+        item, *others = self._between(product_id, OFFER)
+        kinds = {kind: [other for other in others if other["part"].startswith(kind)] for kind in (OFFER, PRICE)}
+        return item, kinds[OFFER], kinds[PRICE]
 
     def page(self, asked: Listing) -> Page:
         """The next products of a list, each once, in the index's order. There may be fewer than the limit, and still more behind.
@@ -72,8 +86,8 @@ class Products:
             last = place, item
         return Page(found, None)
 
-    def _with(self, product_id: str, kind: str) -> tuple[Item, list[Item]]:
-        """Also what lies between the two in the order of their sort keys is read: the prices are few, and small."""
+    def _between(self, product_id: str, kind: str) -> list[Item]:
+        """The product's own item, then those from a kind on up to it in the order of their sort keys."""
         names = {"#id": "id", "#part": "part"}
         values = dynamodb.to_item({":id": product_id, ":first": kind, ":last": PRODUCT})
         asked = {
@@ -84,7 +98,7 @@ class Products:
         items = list(self._query(asked, None))
         if not items or items[-1]["part"] != PRODUCT:
             raise NotFound(f"There is no product '{product_id[:128]}'.", param="id")
-        return items[-1], [item for item in items if item["part"].startswith(kind)]
+        return [items[-1], *items[:-1]]
 
     def _behind(self, asked: Listing) -> Iterator[tuple[int, Item]]:
         """All items that a list looks at, from its cursor on, with the place of the key that they are of."""
@@ -106,6 +120,11 @@ class Products:
             position = answer.get("LastEvaluatedKey")
             if not position:
                 return
+
+
+def products() -> Products:
+    """The stack's table."""
+    return Products(dynamodb.client(), settings().products_table)
 
 
 def _condition(index: str, key: Item) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from gateway.search.format import (  # fmt: skip
     About,
     compared,
     deletions,
+    shown,
 )
 from gateway.search.kinds import kinds
 
@@ -205,13 +205,6 @@ class _Builder:
         db.executemany("INSERT INTO spellings VALUES(?, ?, ?)", [(n, *row) for n, row in enumerate(spellings, 1)])
         forms = {(form, n) for n, (word, _) in enumerate(spellings, 1) for form in deletions(word)}
         db.executemany("INSERT INTO misspellings VALUES(?, ?)", sorted(forms))
-
-
-def shown(value: Any) -> str:
-    """An attribute's value as text: "true" and "false", numbers without exponents or final zeros."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
 
 
 def _texts(item: Item) -> tuple[str, ...]:

@@ -13,6 +13,8 @@
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
 from gateway.products.parts import SEPARATOR
 
@@ -67,6 +69,13 @@ class About:
     products: int
     revision: int
     built_at: int
+
+
+def shown(value: Any) -> str:
+    """An attribute's value as text: "true" and "false", numbers without exponents or final zeros."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
 
 
 def compared(text: str) -> str:

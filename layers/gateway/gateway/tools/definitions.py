@@ -12,6 +12,8 @@ from gateway.observability import logger
 
 Json = dict[str, Any]
 
+SERVER_LABEL = "catalogue"
+"""By which completions name these tools, as they name MCP servers."""
 READ_ONLY = {"readOnlyHint": True, "destructiveHint": False, "idempotentHint": True, "openWorldHint": False}
 """What a tool that only looks things up here tells of itself, in MCP's words."""
 

@@ -1,0 +1,243 @@
+"""The catalogue's tools: what each is told, and what it answers."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.errors import NotFound
+from gateway.products import views as shop
+from gateway.products.listing import Listing
+from gateway.products.parts import ID, SEPARATOR, Item, name_key
+from gateway.products.store import products
+from gateway.search.index import Index
+from gateway.search.live import live
+from gateway.search.query import Filters, Found
+from gateway.tools import arguments, outputs, views
+from gateway.tools.definitions import Tool
+from gateway.tools.schemas import input_schema
+
+Json = dict[str, Any]
+
+MOST_CATEGORIES = 200
+GTIN = re.compile(r"[0-9]{8}|[0-9]{12,14}", re.ASCII)
+
+
+def search_catalog(given: Json) -> Json:
+    """The products that fit, the best first."""
+    query = arguments.read(given, arguments.SearchArguments).catalog.as_query()
+    found = live().ask(lambda index: index.search(query))
+    pagination = {"has_next_page": found.has_more, "total_count": found.total}
+    answer = {
+        "products": [views.found(product) for product in found.products],
+        "pagination": pagination | ({"cursor": found.next_cursor} if found.next_cursor else {}),
+        "matched": found.matched,
+    }
+    messages = _about(found)
+    return (
+        answer
+        | ({"corrected_query": found.corrected} if found.corrected else {})
+        | ({"messages": messages} if messages else {})
+    )
+
+
+def _about(found: Found) -> list[Json]:
+    if not found.total:
+        return [
+            views.info(
+                "no_results",
+                "No product fits. Try fewer or other words, or fewer filters; list_categories tells what there is.",
+            )
+        ]
+    if found.matched == "any":
+        return [views.info("partial_match", "Not all of these products have all of the words.")]
+    return []
+
+
+def lookup_catalog(given: Json) -> Json:
+    """Products by their ids, each once, in the order in which they were asked for."""
+    answers: dict[str, Json] = {}
+    unknown: list[str] = []
+    for asked in dict.fromkeys(arguments.read(given, arguments.LookupArguments).catalog.ids):
+        try:
+            item, offers, match = _looked_up(asked)
+        except NotFound:
+            unknown.append(asked)
+            continue
+        product = answers.setdefault(item["id"], views.brief(item, offers))
+        _correlate(product, views.brief(item, offers)["variants"], {"id": asked, "match": match})
+    messages = [views.info("not_found", asked) for asked in unknown]
+    return {"products": list(answers.values())} | ({"messages": messages} if messages else {})
+
+
+def _correlate(product: Json, variants: list[Json], asked: Json) -> None:
+    """Note at the variant that stands for an id that it does; several ids may be of one product, and of one variant."""
+    for variant in variants:
+        known = next((one for one in product["variants"] if one["id"] == variant["id"]), None)
+        if known is None:
+            product["variants"].append(variant)
+        (known or variant).setdefault("inputs", []).append(asked)
+
+
+def _looked_up(asked: str) -> tuple[Item, list[Json], str]:
+    """A product, its offers, and what the id is of: the product, which any offer may stand for, or exactly the first one."""
+    try:
+        item, offers, _ = _whole(asked, "catalog.ids")
+    except NotFound:
+        if not GTIN.fullmatch(asked):
+            raise
+        page = products().page(Listing(Filters(), gtin=asked, limit=1))
+        if not page.items:
+            raise
+        item, offers, _ = _whole(page.items[0]["id"], "catalog.ids")
+    return item, offers, "exact" if "/" in asked else "featured"
+
+
+def _whole(asked: str, param: str) -> tuple[Item, list[Json], list[Item]]:
+    """A product, its offers, the cheapest first, or that which the id is of, and the points of its price.
+
+    Raises:
+        NotFound: the catalogue has no such product, or it has no such offer.
+    """
+    product_id, slash, merchant = asked.partition("/")
+    if not re.fullmatch(ID, product_id):
+        raise _unknown(asked, param)
+    try:
+        item, offers, prices = products().whole(product_id)
+    except NotFound:
+        raise _unknown(asked, param) from None
+    shown = shop.offers(offers, item.get("currency"))
+    named = [offer for offer in shown if name_key(offer["merchant"]) == merchant]
+    if slash and not named:
+        raise _unknown(asked, param)
+    return item, named + [offer for offer in shown if offer not in named], prices
+
+
+def _unknown(asked: str, param: str) -> NotFound:
+    return NotFound(
+        f"{param}: there is no '{asked[:128]}' in the catalogue; search_catalog gives ids of products.", param=param
+    )
+
+
+def get_product(given: Json) -> Json:
+    """All of one product."""
+    asked = arguments.read(given, arguments.ProductArguments).catalog.id
+    item, offers, prices = _whole(asked, "catalog.id")
+    answer: Json = {"product": views.full(item, offers, prices)}
+    if len(offers) > views.MOST_VARIANTS:
+        told = f"Only {views.MOST_VARIANTS} of {len(offers)} offers are here; get_product_offers lists more."
+        answer["messages"] = [views.info("truncated", told)]
+    return answer
+
+
+def get_product_offers(given: Json) -> Json:
+    """A product's offers, the cheapest first."""
+    asked = arguments.read(given, arguments.OffersArguments).catalog
+    item, offers, _ = _whole(asked.id.partition("/")[0], "catalog.id")
+    wanted = asked.filters
+    fitting = [
+        offer
+        for offer in offers
+        if (not wanted.availability or offer["availability"] in wanted.availability)
+        and (not wanted.condition or offer["condition"] in wanted.condition)
+        and wanted.currency in (None, offer["price"]["currency"])
+    ]
+    marked = [_marked(offer, is_first=place == 0) for place, offer in enumerate(fitting[: asked.limit])]
+    return {
+        "product": {"id": item["id"], "title": item.get("title") or item["id"]},
+        "offers": marked,
+        "total_count": len(fitting),
+        "offer_count": len(offers),
+    }
+
+
+def _marked(offer: Json, *, is_first: bool) -> Json:
+    """Offers in other currencies come after those in the product's, and those that are sold out last: no first one is dearer than it looks."""
+    known = {name: value for name, value in offer.items() if value is not None and name != "object"}
+    return known | {"cheapest": is_first and offer["availability"] != "out_of_stock"}
+
+
+def list_categories(given: Json) -> Json:
+    """The categories, with the number of the products in and below each."""
+    asked = arguments.read(given, arguments.CategoriesArguments).catalog
+    every = live().ask(Index.categories)
+    below = every if asked.parent is None else _below(asked.parent, every)
+    base = min((_level(one) for one in below), default=0)
+    fitting = [one for one in below if _level(one) < base + asked.depth]
+    kept = sorted(fitting, key=lambda one: (_level(one), -one["products"]))[:MOST_CATEGORIES]
+    paths = {one["path"] for one in kept}
+    answer: Json = {
+        "categories": [
+            {name: one[name] for name in ("path", "name", "products")} for one in fitting if one["path"] in paths
+        ],
+        "total_count": len(fitting),
+    }
+    if len(fitting) > len(kept):
+        told = f"Only {len(kept)} of {len(fitting)} are here: the uppermost, and of a level the largest. Ask for those below one by parent."
+        answer["messages"] = [views.info("truncated", told)]
+    return answer
+
+
+def _level(category: Mapping[str, Any]) -> int:
+    return str(category["path"]).count(SEPARATOR)
+
+
+def _below(parent: str, every: Sequence[Json]) -> list[Json]:
+    """The categories below a path, or below all categories of a name.
+
+    Raises:
+        NotFound: there is no such category.
+    """
+    wanted = parent.casefold()
+    parents = tuple(
+        one["path"] + SEPARATOR for one in every if wanted in (one["path"].casefold(), one["name"].casefold())
+    )
+    if not parents:
+        told = f"catalog.parent: there is no category '{parent[:100]}'; without a parent all are listed."
+        raise NotFound(told, param="catalog.parent")
+    return [one for one in every if one["path"].startswith(parents)]
+
+
+def _tool(name: str, title: str, description: str, asked: type[Any], told: Json, answer: Any) -> Tool:
+    return Tool(name, title, description, input_schema(asked), told, answer)
+
+
+_ALL = (
+    _tool(
+        "search_catalog",
+        "Search products",
+        "Search the shop's products by words, filters or both, the best first. Start here when somebody looks for a product. Typing errors "
+        "are corrected. Put what it is into query; prices, brands, categories and availability into filters. Amounts are in minor units of the "
+        "currency: 10000 is 100.00. Nothing that is not in the answer is sold here.",
+        arguments.SearchArguments, outputs.SEARCH, search_catalog,
+    ),
+    _tool(
+        "lookup_catalog",
+        "Look up products",
+        f"Look up to {arguments.MAX_IDS} products at once whose ids or barcodes are known, each with a short description and its best offer. "
+        "For all of one product use get_product.",
+        arguments.LookupArguments, outputs.LOOKUP, lookup_catalog,
+    ),
+    _tool(
+        "get_product",
+        "Show a product",
+        "All that is known of one product: description, attributes, barcodes, images, rating, how its price has changed, and its offers as "
+        "variants. Use it before you recommend or compare products, or answer questions about one.",
+        arguments.ProductArguments, outputs.PRODUCT, get_product,
+    ),
+    _tool(
+        "get_product_offers",
+        "List a product's offers",
+        "Who sells a product, and for how much: the lowest total of price and shipping first, what is sold out last. Shipping that is not "
+        "there is unknown, and counts as nothing.",
+        arguments.OffersArguments, outputs.OFFERS, get_product_offers,
+    ),
+    _tool(
+        "list_categories",
+        "List categories",
+        "What the shop sells: its categories, with the number of products in each and below it. Their paths are good as a filter of "
+        "search_catalog.",
+        arguments.CategoriesArguments, outputs.CATEGORIES, list_categories,
+    ),
+)  # fmt: skip
+TOOLS: Mapping[str, Tool] = {tool.name: tool for tool in _ALL}
+"""By name, in the order in which they are listed."""
