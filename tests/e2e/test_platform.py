@@ -121,6 +121,8 @@ GRANTED = {
         for function in ["GetProductFunction", "ListOffersFunction"]
     },
     **dict.fromkeys(["SearchProductsFunction", "ListCategoriesFunction"], SEARCH),
+    "ListToolsFunction": {"read a key", "change a key", "write a row"},
+    "CallToolFunction": SEARCH | {"read a product"},
     "BuildIndexFunction": {"scan products", "write the index"},
     "UnknownRouteFunction": set(),
 }

@@ -212,6 +212,8 @@ def test_every_line_is_json_with_level_time_service_and_id(gateway: Gateway, nam
         "/api/v1/products/{id}/offers": "list_offers",
         "/api/v1/products/search": "search_products",
         "/api/v1/categories": "list_categories",
+        "/api/v1/mcp/tools": "list_tools",
+        "/api/v1/mcp/tools/{name}": "call_tool",
     }
     named = function.get(event["resource"], event["resource"].removeprefix("/api/v1/").replace("/", "_"))
     route = function_of(event) or named

@@ -62,12 +62,18 @@ CASES: dict[str, tuple[str, int, str | None]] = {
     "list_offers": ("list_offers", 404, "not_found"),
     "search_products": ("search_products", 503, "index_unavailable"),
     "list_categories": ("list_categories", 503, "index_unavailable"),
+    "list_tools": ("list_tools", 200, None),
+    "call_tool": ("call_tool", 503, "index_unavailable"),
+    "error_unknown_tool": ("call_tool", 404, "not_found"),
     "error_empty_query": ("search_products", 400, None),
     "error_upside_down_prices": ("list_products", 400, None),
     "error_no_such_product": ("get_product", 404, "not_found"),
     "error_page_of_none": ("search_products", 400, None),
 }
 """What becomes of each of events/: the function it goes to, the status and the error's code."""
+
+TOOL_ROUTES = ("list_tools", "call_tool")
+"""For keys that may see products, too."""
 
 
 def test_every_event_is_a_case_here() -> None:
@@ -80,7 +86,7 @@ def test_an_event_gets_its_answer(gateway: Gateway, name: str) -> None:
     if route in FUNCTIONS.values():
         gateway.change_key(scopes=["admin"])
         put_team(gateway, "team_EventsSample")
-    if route in PRODUCT_ROUTES:
+    if route in (*PRODUCT_ROUTES, *TOOL_ROUTES):
         gateway.change_key(scopes=["products"])
     answer = gateway.send(route, name)
     assert answer.status == status

@@ -42,6 +42,7 @@ READ_INDEX = {
     ("s3:ListBucket", BUCKET),
     ("s3:ListBucketVersions", BUCKET),
 }
+RUN_TOOLS = {*READ_INDEX, ("dynamodb:Query", PRODUCTS), ("dynamodb:Query", f"{PRODUCTS}/index/gtins")}
 BUILD_INDEX = {
     ("dynamodb:GetItem", PRODUCTS),
     ("dynamodb:Scan", PRODUCTS),
@@ -62,8 +63,7 @@ GRANTS = {
     "HealthFunction": {READ_KEY, ("dynamodb:GetItem", REQUESTS)},
     "ListModelsFunction": {READ_KEY, READ_SECRET, READ_MODELS},
     "GetModelFunction": {READ_KEY, READ_SECRET, READ_MODELS},
-    "ChatCompletionsFunction": INFERENCE,
-    "CompletionsFunction": INFERENCE,
+    **{function: {*INFERENCE, *RUN_TOOLS} for function in ["ChatCompletionsFunction", "CompletionsFunction"]},
     "EmbeddingsFunction": INFERENCE,
     "RouteFunction": {READ_KEY, READ_STATE, READ_SECRET, READ_MODELS},
     **{function: {READ_KEY} for function in ["GetKeyFunction", "GetTeamFunction"]},
@@ -82,6 +82,8 @@ GRANTS = {
     },
     **{function: {*ADMIT, ("dynamodb:Query", PRODUCTS)} for function in ["GetProductFunction", "ListOffersFunction"]},
     **{function: {*ADMIT, *READ_INDEX} for function in ["SearchProductsFunction", "ListCategoriesFunction"]},
+    "ListToolsFunction": ADMIT,
+    "CallToolFunction": {*ADMIT, *RUN_TOOLS},
     "BuildIndexFunction": BUILD_INDEX,
     "UnknownRouteFunction": set(),
 }
@@ -93,7 +95,8 @@ MANAGED = {
 }
 FUNCTIONS = sorted(GRANTS)
 OFF_THE_API = {"BuildIndexFunction", "FirstAdminKeyFunction", "RollUpFunction", "SweepFunction"}
-MEMORY = {"BuildIndexFunction": 1769, "ListCategoriesFunction": 1024, "SearchProductsFunction": 1024}
+SEARCHES = ("CallToolFunction", "ListCategoriesFunction", "SearchProductsFunction")
+MEMORY = {"BuildIndexFunction": 1769, **dict.fromkeys(SEARCHES, 1024)}
 """In megabytes, of what needs more than the others: SQLite at work, on a share of a CPU that goes by the memory."""
 PATIENT = {"BuildIndexFunction": 900, "RollUpFunction": 900}
 

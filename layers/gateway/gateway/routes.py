@@ -18,6 +18,8 @@ ROUTES = {
     "/products/{id}": ["GET"],
     "/products/{id}/offers": ["GET"],
     "/categories": ["GET"],
+    "/mcp/tools": ["GET"],
+    "/mcp/tools/{name}": ["POST"],
     "/keys": ["GET", "POST"],
     "/keys/{id}": ["DELETE", "GET", "PATCH"],
     "/keys/{id}/rotate": ["POST"],

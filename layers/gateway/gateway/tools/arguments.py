@@ -6,7 +6,7 @@ minor units. Models often forget the wrapper, so the content of `catalog` alone 
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import ConfigDict, Field, StringConstraints
 
@@ -34,26 +34,27 @@ class Catalog(Part):
     """The content of `catalog`: its schema is open, since it takes what it ignores."""
 
     model_config = ConfigDict(extra="ignore")
-    ignored = INSIDE
+    ignored: ClassVar[tuple[str, ...]] = INSIDE
 
 
 class SearchFilters(Part):
     """What products have to be."""
 
-    misnamed = {"brands": "brand", "category": "categories", "attribute": "attributes"}  # noqa: RUF012 - a ClassVar of Part
+    misnamed: ClassVar[dict[str, str]] = {"brands": "brand", "category": "categories", "attribute": "attributes"}
 
     categories: values.Categories = Field(
-        [], description="Any of these: paths or names from list_categories, such as 'Electronics > Audio' or 'Audio'."
+        default=[],
+        description="Any of these: paths or names from list_categories, such as 'Electronics > Audio' or 'Audio'.",
     )
-    brand: values.Names = Field([], description="Any of these brands.")
-    price: values.Price | None = Field(None, description="Price of the cheapest offer, without shipping.")
+    brand: values.Names = Field(default=[], description="Any of these brands.")
+    price: values.Price | None = Field(default=None, description="Price of the cheapest offer, without shipping.")
     currency: values.Currency | None = Field(
-        None, description="Only products priced in this currency, such as EUR. Nothing is converted."
+        default=None, description="Only products priced in this currency, such as EUR. Nothing is converted."
     )
-    availability: values.Availabilities = Field([], description="Any of these.")
-    rating: values.Rating | None = Field(None, description="What buyers think of it.")
+    availability: values.Availabilities = Field(default=[], description="Any of these.")
+    rating: values.Rating | None = Field(default=None, description="What buyers think of it.")
     attributes: values.Attributes = Field(
-        {},
+        default={},
         description="By an attribute's name: a value, a list of values any of which will do, or a range of numbers, such as "
         '{"colour": ["black", "white"], "wireless": true, "battery_hours": {"min": 20}}. get_product shows names.',
     )
@@ -84,9 +85,9 @@ def _attribute(wanted: values.Span | list[str]) -> tuple[str, ...] | Range:
 class Page(Part):
     """Which part of a list."""
 
-    limit: Limit = Field(DEFAULT_LIMIT, description=f"Products in the answer; {DEFAULT_LIMIT} unless told.")
+    limit: Limit = Field(default=DEFAULT_LIMIT, description=f"Products in the answer; {DEFAULT_LIMIT} unless told.")
     cursor: Annotated[str, Field(max_length=cursors.MAX_LENGTH)] | None = Field(
-        None, description="The answer's pagination.cursor, for the next page of the same search."
+        default=None, description="The answer's pagination.cursor, for the next page of the same search."
     )
 
 
@@ -94,11 +95,11 @@ class Search(Catalog):
     """What to search for."""
 
     query: Annotated[str, Field(max_length=MAX_TEXT)] = Field(
-        "", description="What the product is, in a few words, such as 'wireless headphones'; no prices. May be left out if there are filters."
+        default="", description="What the product is, in a few words, such as 'wireless headphones'; no prices. May be left out if there are filters."
     )  # fmt: skip
-    filters: SearchFilters = Field(SearchFilters(), description="What products have to be, each of it.")
-    sort: Sort = Field("relevance", description="Order; relevance unless told. price_asc is cheapest first.")
-    pagination: Page = Field(Page(), description="Which part of the list.")
+    filters: SearchFilters = Field(default=SearchFilters(), description="What products have to be, each of it.")
+    sort: Sort = Field(default="relevance", description="Order; relevance unless told. price_asc is cheapest first.")
+    pagination: Page = Field(default=Page(), description="Which part of the list.")
 
     def as_query(self) -> Query:
         """As the search takes it.
@@ -131,33 +132,35 @@ class Lookup(Catalog):
 class OneProduct(Catalog):
     """Which product."""
 
-    ignored = (*INSIDE, "selected", "preferences")
+    ignored: ClassVar[tuple[str, ...]] = (*INSIDE, "selected", "preferences")
     id: Id = Field(description="The product's id, or that of one of its variants, as other tools give it.")
 
 
 class OfferFilters(Part):
     """What offers have to be."""
 
-    availability: values.Availabilities = Field([], description="Any of these.")
-    condition: values.Conditions = Field([], description="Any of these.")
-    currency: values.Currency | None = Field(None, description="Only offers in this currency, such as EUR.")
+    availability: values.Availabilities = Field(default=[], description="Any of these.")
+    condition: values.Conditions = Field(default=[], description="Any of these.")
+    currency: values.Currency | None = Field(default=None, description="Only offers in this currency, such as EUR.")
 
 
 class Offers(Catalog):
     """Whose offers, and which of them."""
 
     id: Id = Field(description="The product's id, as search_catalog gives it.")
-    filters: OfferFilters = Field(OfferFilters(), description="What offers have to be, each of it.")
-    limit: Limit = Field(DEFAULT_OFFERS, description=f"Offers in the answer; {DEFAULT_OFFERS} unless told.")
+    filters: OfferFilters = Field(default=OfferFilters(), description="What offers have to be, each of it.")
+    limit: Limit = Field(default=DEFAULT_OFFERS, description=f"Offers in the answer; {DEFAULT_OFFERS} unless told.")
 
 
 class Categories(Catalog):
     """Which categories."""
 
     parent: values.Category | None = Field(
-        None, description="Only those below this one: a path such as 'Electronics > Audio', or a name."
+        default=None, description="Only those below this one: a path such as 'Electronics > Audio', or a name."
     )
-    depth: values.Depth = Field(MAX_DEPTH, description="How many levels; 1 is only the uppermost. All unless told.")
+    depth: values.Depth = Field(
+        default=MAX_DEPTH, description="How many levels; 1 is only the uppermost. All unless told."
+    )
 
 
 class SearchArguments(Strict):
@@ -187,7 +190,7 @@ class OffersArguments(Strict):
 class CategoriesArguments(Strict):
     """Of list_categories."""
 
-    catalog: Categories = Field(Categories(), description="Which categories; all, if it is left out.")
+    catalog: Categories = Field(default=Categories(), description="Which categories; all, if it is left out.")
 
 
 def read(given: Mapping[str, Any], model: type[Model]) -> Model:

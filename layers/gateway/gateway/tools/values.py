@@ -132,8 +132,8 @@ def _upright(least: float | None, most: float | None) -> None:
 class Price(Part):
     """Amounts in minor units, as in cents."""
 
-    min: Amount | None = Field(None, description="Least price in minor units: 5000 is 50.00.")
-    max: Amount | None = Field(None, description="Highest price in minor units: 10000 is 100.00.")
+    min: Amount | None = Field(default=None, description="Least price in minor units: 5000 is 50.00.")
+    max: Amount | None = Field(default=None, description="Highest price in minor units: 10000 is 100.00.")
 
     @model_validator(mode="after")
     def is_upright(self) -> Self:
@@ -145,7 +145,7 @@ class Price(Part):
 class Rating(Part):
     """Stars, as buyers gave them."""
 
-    min: Stars | None = Field(None, description="Least average of stars, from 0 to 5.")
+    min: Stars | None = Field(default=None, description="Least average of stars, from 0 to 5.")
 
 
 class Span(Part):
