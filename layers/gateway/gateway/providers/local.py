@@ -1,10 +1,11 @@
 """`local`: answers without a network or a bill, always the same to the same request, for development and tests.
 
 It serves only models of its own and never stands in for a real one. It says the user's words back, calls tools, follows
-JSON schemas, caps and stops as a model would, with token counts of the right size.
+JSON schemas, caps and stops as a model would, with token counts of the right size. With the catalogue's tools it shops.
 """
 
 import hashlib
+import itertools
 import json
 import re
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from gateway.deadline import Deadline
 from gateway.embeddings import EmbeddingRequest, answer_body
 from gateway.errors import InvalidRequest
+from gateway.providers import local_shopping
 from gateway.providers.base import Answer
 from gateway.providers.samples import sample
 from gateway.providers.vectors import vector
@@ -129,14 +131,15 @@ def _text(request: ChatCompletionRequest) -> str:
         return json.dumps({"answer": _user_text(request)}, ensure_ascii=False)
     last = request.messages[-1]
     if last.role in ("tool", "function"):
-        return f"The tool answered: {text_of(last.content)}"
+        return local_shopping.told(_results(request)) or f"The tool answered: {text_of(last.content)}"
     return f"You said: {_user_text(request)}"
 
 
 def _functions_to_call(request: ChatCompletionRequest) -> list[FunctionDefinition]:
-    """The function that the request asks for, or, if it leaves the choice, one that shares a word with the user's text.
+    """The function that the request asks for, or, if it leaves the choice, one that shares a word with the user's text, or that of the
+    catalogue that comes next in shopping.
 
-    All that do, if `parallel_tool_calls` says true.
+    All of these, if `parallel_tool_calls` says true.
     """
     functions = [tool.function for tool in request.tools or [] if tool.function]
     choice = request.tool_choice
@@ -146,13 +149,34 @@ def _functions_to_call(request: ChatCompletionRequest) -> list[FunctionDefinitio
         return [_named(functions, choice.function.name if choice.function else choice.type)]
     if choice == "required" and not functions:
         raise InvalidRequest("tool_choice: there is no function to call among the tools.", param="tool_choice")
-    if choice == "none" or (choice != "required" and request.messages[-1].role != "user"):
+    if choice == "none":
         return []
+    matching = _matching(functions, request) if choice == "required" or request.messages[-1].role == "user" else []
+    found = matching + _shopping(functions, request)
+    if not found and choice == "required":
+        return functions[:1]
+    return found if request.parallel_tool_calls else found[:1]
+
+
+def _matching(functions: list[FunctionDefinition], request: ChatCompletionRequest) -> list[FunctionDefinition]:
+    """Those that share words with the user's text, most words first. The catalogue's are told by what they are for."""
     asked = _words(_user_text(request))
     best = sorted(functions, key=lambda function: -len(_about(function) & asked))
-    matching = [function for function in best if _about(function) & asked]
-    found = matching or (best if choice == "required" else [])
-    return found if request.parallel_tool_calls and matching else found[:1]
+    return [function for function in best if _about(function) & asked and not local_shopping.is_ours(function)]
+
+
+def _shopping(functions: list[FunctionDefinition], request: ChatCompletionRequest) -> list[FunctionDefinition]:
+    if request.messages[-1].role not in ("user", "tool"):
+        return []
+    return local_shopping.wanted(functions, _user_text(request), _results(request))
+
+
+def _results(request: ChatCompletionRequest) -> list[local_shopping.Result]:
+    """What the tools answered that were called last."""
+    last = itertools.takewhile(lambda message: message.role == "tool", reversed(request.messages))
+    calls = [call for m in request.messages if m.role == "assistant" for call in m.tool_calls or () if call.function]
+    names = {call.id: call.function.name for call in calls if call.function}
+    return [(names.get(m.tool_call_id, ""), text_of(m.content)) for m in last if m.role == "tool"][::-1]
 
 
 def _named(functions: list[FunctionDefinition], name: str) -> FunctionDefinition:
@@ -173,7 +197,9 @@ def _words(text: str) -> set[str]:
 def _call(function: FunctionDefinition, request: ChatCompletionRequest, digest: str) -> dict[str, Any]:
     index = next(i for i, tool in enumerate(request.tools or []) if tool.function is function)
     place = f"tools[{index}].function.parameters"
-    arguments = sample(function.parameters or {"type": "object"}, _user_text(request), place)
+    arguments = local_shopping.arguments(function, _user_text(request), _results(request))
+    if arguments is None:
+        arguments = sample(function.parameters or {"type": "object"}, _user_text(request), place)
     called = {"name": function.name, "arguments": json.dumps(arguments, ensure_ascii=False)}
     return {"id": f"call_{digest[:20]}{index:04}", "type": "function", "function": called}
 
