@@ -13,6 +13,8 @@ ENVIRONMENT = {
     "ALLOWED_ORIGINS": "*",
     "LOG_PROMPTS": "false",
     "REQUEST_TIMEOUT_SECONDS": "28",
+    "TOOL_ROUNDS": "5",
+    "TOOL_CALLS": "10",
     "REQUEST_RETENTION_DAYS": "90",
     "KEYS_TABLE": "keys",
     "REQUESTS_TABLE": "requests",

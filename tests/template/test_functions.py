@@ -98,6 +98,8 @@ OFF_THE_API = {"BuildIndexFunction", "FirstAdminKeyFunction", "RollUpFunction", 
 SEARCHES = ("CallToolFunction", "ListCategoriesFunction", "SearchProductsFunction")
 MEMORY = {"BuildIndexFunction": 1769, **dict.fromkeys(SEARCHES, 1024)}
 """In megabytes, of what needs more than the others: SQLite at work, on a share of a CPU that goes by the memory."""
+HAVE_AN_INDEX = {*MEMORY, "ChatCompletionsFunction", "CompletionsFunction"}
+"""On their disk, and a new one beside it for a moment."""
 PATIENT = {"BuildIndexFunction": 900, "RollUpFunction": 900}
 
 
@@ -189,7 +191,7 @@ def test_functions_are_alike_in_runtime_size_tracing_and_log_group(deployed: Jso
     found = properties(deployed, function)
     assert (found["Runtime"], found["Handler"]) == ("python3.13", "app.lambda_handler")
     assert (found["MemorySize"], found["Timeout"]) == (MEMORY.get(function, 512), PATIENT.get(function, 30))
-    assert found.get("EphemeralStorage") == ({"Size": 2048} if function in MEMORY else None)
+    assert found.get("EphemeralStorage") == ({"Size": 2048} if function in HAVE_AN_INDEX else None)
     assert found["TracingConfig"] == {"Mode": "Active"}
     assert found["LoggingConfig"] == {"LogGroup": {"Ref": "LogGroup"}}
     assert found["Architectures"] == [{"Ref": "Architecture"}]

@@ -11,6 +11,8 @@ ENV = {
     "ALLOWED_ORIGINS": "https://a.example, https://b.example",
     "LOG_PROMPTS": "true",
     "REQUEST_TIMEOUT_SECONDS": "27.5",
+    "TOOL_ROUNDS": "4",
+    "TOOL_CALLS": "8",
     "REQUEST_RETENTION_DAYS": "30",
     "KEYS_TABLE": "keys",
     "REQUESTS_TABLE": "requests",
@@ -29,6 +31,8 @@ def test_reads_every_setting() -> None:
         allowed_origins=("https://a.example", "https://b.example"),
         log_prompts=True,
         request_timeout=27.5,
+        tool_rounds=4,
+        tool_calls=8,
         request_retention_days=30,
         keys_table="keys",
         requests_table="requests",
@@ -49,7 +53,7 @@ def test_a_variable_that_is_missing_or_empty_is_named(name: str, value: str | No
         Settings.from_env(env)
 
 
-@pytest.mark.parametrize("name", ["REQUEST_TIMEOUT_SECONDS", "REQUEST_RETENTION_DAYS"])
+@pytest.mark.parametrize("name", ["REQUEST_TIMEOUT_SECONDS", "TOOL_ROUNDS", "TOOL_CALLS", "REQUEST_RETENTION_DAYS"])
 @pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf", "1e9", "0x10"])
 def test_a_number_that_is_none_or_absurd_is_named(name: str, value: str) -> None:
     with pytest.raises(RuntimeError, match=f"{name} must be a positive number, not '{value}'"):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway import dynamodb, holds, ledger_writes
 from gateway.account_table import AccountTable
+from gateway.accounts import UNLIMITED
 from gateway.context import current
 from gateway.deadline import TimeIsUp, run_within
 from gateway.errors import InsufficientQuota, InvalidApiKey, RateLimitExceeded, ServiceUnavailable
@@ -162,35 +163,38 @@ class Ledger:
                 item, may_reap = self._reap(item, dead), False
         raise ServiceUnavailable("Too many requests of this key at once; try again.", retry_after=1)
 
-    def cover(self, accounts: Sequence[Account], cost: Decimal) -> None:
+    def cover(self, accounts: Sequence[Account], cost: Decimal, tokens: int = 0) -> None:
         """Make sure that so much is held for a request which goes on, on all of its accounts.
 
         Args:
-            cost: US dollars, of all that it has done and is about to do.
+            cost, tokens: of all that it has done and is about to do; as in admissions, all of a minute's tokens are enough.
         Raises:
-            InsufficientQuota, BudgetHeld: an account has not enough left.
+            InsufficientQuota, BudgetHeld, RateLimitExceeded: an account has not enough left.
             ServiceUnavailable: the table does not answer, or the hold is gone: somebody gave the request up.
         """
         for account in accounts:
-            if account.hold.cost < cost:
+            held, limit = account.hold, int(account.item["tpm_limit"])
+            enough = held.tokens if limit >= UNLIMITED else max(held.tokens, min(tokens, limit))
+            new = replace(held, cost=max(held.cost, cost), tokens=enough)
+            if new != held:
                 try:
-                    self._within(ADMIT_SECONDS, functools.partial(self._cover, account, cost, self._clock()))
+                    self._within(ADMIT_SECONDS, functools.partial(self._cover, account, new, self._clock()))
                 except TimeIsUp:
                     raise _unavailable() from None
 
-    def _cover(self, account: Account, cost: Decimal, now: float) -> None:
-        new = replace(account.hold, cost=cost)
+    def _cover(self, account: Account, new: Hold, now: float) -> None:
         for _ in range(MOST_TURNS):
             write = ledger_writes.extend(account.item, account.name, account.hold, new)
-            held, found = self._accounts.update(account.id, write)
+            done, found = self._accounts.update(account.id, write)
             known, account.item = account.item, found or account.item
-            if held or account.item["holds"].get(account.name) == new.text():
+            if done or account.item["holds"].get(account.name) == new.text():
                 account.hold = new
                 return
             if account.item["holds"].get(account.name) != account.hold.text():
                 raise ServiceUnavailable("The request took too long, and was given up.")
             if account.item["minute_no"] == known["minute_no"]:
-                more = replace(new, cost=new.cost - account.hold.cost, tokens=0)
+                held = account.hold
+                more = replace(new, cost=new.cost - held.cost, tokens=new.tokens - held.tokens)
                 others = {name: text for name, text in account.item["holds"].items() if name != account.name}
                 raise refusal(account.item | {"holds": others}, more, now, requests=0)
         raise ServiceUnavailable("Too many requests of this key at once; try again.", retry_after=1)

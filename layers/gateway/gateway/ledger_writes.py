@@ -71,15 +71,21 @@ def _counters(item: Item, hold: Hold) -> list[tuple[str, str, str, bool]]:
 
 
 def extend(item: Item, name: str, old: Hold, new: Hold) -> Write:
-    """Take more for a request that goes on, from the windows that it was admitted in, as far as they are still open."""
-    lefts = [left for left in _open(item, old) if left in BUDGETS.values()]
-    changes = [f"#{left} = #{left} - :more" for left in lefts]
-    conditions = [f"#{left} >= :more" for left in lefts]
+    """Take more for a request that goes on, from the windows that it was admitted in, as far as they are still open.
+
+    What it does not take more of is no condition: it may have been used up by what was more than its hold.
+    """
+    more = {"tokens": new.tokens - old.tokens, "cost": new.cost - old.cost}
+    taken = {"tokens_left": "tokens"} | dict.fromkeys(BUDGETS.values(), "cost")
+    lefts = {left: taken[left] for left in _open(item, old) if left in taken and more[taken[left]]}
+    changes = [f"#{left} = #{left} - :{name}" for left, name in lefts.items()]
+    conditions = [f"#{left} >= :{name}" for left, name in lefts.items()]
     return Write(
         name,
-        f"SET {', '.join(changes)}, #holds.#hold = :new",
+        f"SET {', '.join([*changes, '#holds.#hold = :new'])}",
         " AND ".join([*conditions, "#minute_no = :known", "#holds.#hold = :old"]),
-        {"more": new.cost - old.cost, "known": item["minute_no"], "old": old.text(), "new": new.text()},
+        {name: more[name] for name in lefts.values()}
+        | {"known": item["minute_no"], "old": old.text(), "new": new.text()},
     )
 
 

@@ -16,6 +16,7 @@ class Settings:
         allowed_origins: browser origins that may read answers; ("*",) means all.
         log_prompts: whether prompts, answers and texts that may quote them are logged.
         request_timeout: seconds after which the gateway stops waiting for providers.
+        tool_rounds, tool_calls: the most answers of the model, and the most tools run, in one completion that runs tools.
         request_retention_days: how long a row of the Requests table lives.
         keys_table, requests_table, usage_table, state_table, products_table: names of the DynamoDB tables.
         search_bucket: name of the S3 bucket that has the search index.
@@ -27,6 +28,8 @@ class Settings:
     allowed_origins: tuple[str, ...]
     log_prompts: bool
     request_timeout: float
+    tool_rounds: int
+    tool_calls: int
     request_retention_days: int
     keys_table: str
     requests_table: str
@@ -49,6 +52,8 @@ class Settings:
             allowed_origins=tuple(origin.strip() for origin in _text(env, "ALLOWED_ORIGINS").split(",")),
             log_prompts=_flag(env, "LOG_PROMPTS"),
             request_timeout=_number(env, "REQUEST_TIMEOUT_SECONDS"),
+            tool_rounds=math.ceil(_number(env, "TOOL_ROUNDS")),
+            tool_calls=math.ceil(_number(env, "TOOL_CALLS")),
             request_retention_days=math.ceil(_number(env, "REQUEST_RETENTION_DAYS")),
             keys_table=_text(env, "KEYS_TABLE"),
             requests_table=_text(env, "REQUESTS_TABLE"),
