@@ -143,7 +143,7 @@ def get_product_offers(given: Json) -> Json:
     ]
     marked = [_marked(offer, is_first=place == 0) for place, offer in enumerate(fitting[: asked.limit])]
     return {
-        "product": {"id": item["id"], "title": item.get("title") or item["id"]},
+        "product": {"id": item["id"], "title": item["title"]},
         "offers": marked,
         "total_count": len(fitting),
         "offer_count": len(offers),

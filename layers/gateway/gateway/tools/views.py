@@ -27,7 +27,7 @@ def found(told: Json) -> Json:
         told: its summary. The index has no descriptions and no single offers, so the title stands for the one, and what the summary
             says of the best offer for the others.
     """
-    whole = _product(told, told["title"] or told["id"])
+    whole = _product(told, told["title"])
     price = told["price_range"]
     count = told["offer_count"]
     best = {
@@ -103,14 +103,14 @@ def _detailed(item: Item, description: str) -> Json:
     told = summary(item)
     images = [image for image in item.get("images") or () if image]
     gtins = [{"type": "GTIN", "value": str(gtin)} for gtin in item.get("gtins") or ()]
-    whole = _product(told, description or told["title"] or told["id"])
+    whole = _product(told, description or told["title"])
     return (
         whole | {"media": [_image(image, whole["title"]) for image in images]} | ({"barcodes": gtins} if gtins else {})
     )
 
 
 def _product(told: Json, description: str) -> Json:
-    title = told["title"] or told["id"]
+    title = told["title"]
     rating = told["rating"]
     return _known(
         {
