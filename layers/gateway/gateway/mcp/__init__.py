@@ -1,0 +1,1 @@
+"""The catalogue as an MCP server. Only the mcp function imports this: the SDK is in a layer of its own."""
