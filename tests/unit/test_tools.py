@@ -189,7 +189,7 @@ def test_more_than_a_page_is_a_page() -> None:
 
 
 def test_null_and_an_empty_text_say_nothing() -> None:
-    empty = {"categories": None, "brand": [], "price": {"min": None, "max": ""}, "currency": "", "rating": None}
+    empty: Json = {"categories": None, "brand": [], "price": {"min": None, "max": ""}, "currency": "", "rating": None}
     assert query(query="x", filters=empty, sort=None, pagination={"cursor": "", "limit": None}) == query(query="x")
 
 
