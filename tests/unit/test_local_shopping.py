@@ -175,14 +175,12 @@ def test_it_says_that_nothing_was_found_and_what_went_wrong() -> None:
     none = {"products": [], "pagination": {"total_count": 0}}
     assert said("find it", ("search_catalog", none)).startswith("I found no product that fits.")
     assert calls("offers of it", ("search_catalog", none)) == []
-    error = {"error": {"message": "There is no search index yet."}}
+    error = "There is no search index yet."
     told = "The catalogue could not answer: There is no search index yet."
     assert said("find it", ("search_catalog", error)) == told
 
 
-@pytest.mark.parametrize(
-    "content", ["", "Error: no.", "[]", "5", '{"products": 5}', '{"products": [5]}', '{"products": [{}]}']
-)
+@pytest.mark.parametrize("content", ["", "[]", '{"products": 5}', '{"products": [5]}', '{"products": [{}]}'])
 def test_a_result_that_it_does_not_understand_is_said_back(content: str) -> None:
     assert said("offers of it", ("search_catalog", content)) == f"The tool answered: {content}"
 

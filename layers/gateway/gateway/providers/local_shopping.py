@@ -200,9 +200,8 @@ def _in_words(name: str, text: str) -> str:
     try:
         return TELLING[name](content)
     except (KeyError, TypeError, AttributeError, ValueError):
-        error = content.get("error")
-        why = error.get("message") if isinstance(error, dict) else error
-        return f"The catalogue could not answer: {why}" if why else f"The tool answered: {text}"
+        is_data = not text or text[0] in "{["
+        return f"The tool answered: {text}" if is_data else f"The catalogue could not answer: {text}"
 
 
 def _found(content: Json) -> str:
