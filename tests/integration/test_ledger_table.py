@@ -79,7 +79,7 @@ class Side:
             return None
         request, accounts = self.live[number % len(self.live)]
         if what == "cover":
-            return self.ledger.cover(accounts, cost)
+            return self.ledger.cover(accounts, cost, number * 10)
         row = {
             "owner": KEY,
             "request_id": request,

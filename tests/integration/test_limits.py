@@ -543,7 +543,7 @@ def test_an_extension_of_which_nothing_is_heard_is_given_back_too(gateway: Gatew
     paid.serve(deployment("first", price=PRICE, timeout=0.2), deployment("second", price=PRICE, priority=1))
     paid.servers["first"].default = Reply.default().stalled()
     limit(gateway, clock.time, total_budget=Decimal(1))
-    LostAnswers(gateway, ":more", account_table.MOST_TRIES)
+    LostAnswers(gateway, ":new", account_table.MOST_TRIES)
     assert ask(gateway).status == 504
     item = item_of(gateway)
     assert (item["total_left"], item["holds"]) == (1 - gateway.row()["cost_usd"], {})

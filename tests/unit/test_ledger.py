@@ -165,6 +165,31 @@ def test_more_is_taken_from_the_windows_that_are_still_open() -> None:
     assert (lefts(world)["day_left"], lefts(world)["total_left"]) == (Decimal("0.7"), Decimal("1.8"))
 
 
+def test_more_tokens_are_taken_from_the_minute_and_given_back_with_it() -> None:
+    world = world_with(tpm_limit=1000)
+    live = admit(world, world.instance(), [world.item(KEY)], "0", tokens=100)
+    live.instance.ledger.cover(live.accounts, Decimal(0), 700)
+    assert lefts(world)["tokens_left"] == 300
+    live.instance.ledger.settle(live.accounts, world.row(live.request_id, Decimal(0), 650))
+    assert lefts(world)["tokens_left"] == 350
+
+
+def test_more_tokens_than_others_leave_are_refused() -> None:
+    world = world_with(tpm_limit=1000)
+    live = admit(world, world.instance(), [world.item(KEY)], "0", tokens=100)
+    admit(world, world.instance(), [world.item(KEY)], "0", tokens=500)
+    with pytest.raises(RateLimitExceeded, match="needs about 600, and 400 are left"):
+        live.instance.ledger.cover(live.accounts, Decimal(0), 700)
+    assert (live.accounts[0].hold.tokens, lefts(world)["tokens_left"]) == (100, 400)
+
+
+def test_a_request_alone_in_its_minute_may_have_all_of_it_however_much_it_expects() -> None:
+    world = world_with(tpm_limit=1000)
+    live = admit(world, world.instance(), [world.item(KEY)], "0", tokens=5000)
+    live.instance.ledger.cover(live.accounts, Decimal(0), 9000)
+    assert (live.accounts[0].hold.tokens, lefts(world)["tokens_left"]) == (1000, 0)
+
+
 def test_more_than_is_left_is_refused_and_what_is_held_stays() -> None:
     world = world_with(total_budget=Decimal(1))
     live = admit(world, world.instance(), [world.item(KEY)], "0.2")

@@ -144,13 +144,16 @@ class Histories(RuleBasedStateMachine):
             self.world.follow(not_admitted)
 
     @precondition(lambda self: self.live)
-    @rule(number=st.integers(0), cost=COSTS, faults=OFTEN_LOST)
-    def go_on(self, number: int, cost: Decimal, faults: dict[int, str]) -> None:
+    @rule(number=st.integers(0), cost=COSTS, tokens=st.integers(0, 2 * MOST_TOKENS), faults=OFTEN_LOST)
+    def go_on(self, number: int, cost: Decimal, tokens: int, faults: dict[int, str]) -> None:
         live = self.live[number % len(self.live)]
         live.instance.client.faults, live.instance.client.writes = faults, 0
+        limits = [account.item["tpm_limit"] for account in live.accounts]
         try:
-            live.instance.ledger.cover(live.accounts, live.estimate + cost)
-            assert all(account.hold.cost >= live.estimate + cost for account in live.accounts)
+            live.instance.ledger.cover(live.accounts, live.estimate + cost, tokens)
+            for account, limit in zip(live.accounts, limits, strict=True):
+                assert account.hold.cost >= live.estimate + cost
+                assert limit == UNLIMITED or account.hold.tokens >= min(tokens, limit)
         except Killed:
             self._kill(live)
         except GatewayError:

@@ -52,18 +52,22 @@ class Admission:
         self.wait()
         return Planner(known, self.question, self.key, strategy, self.secrets, fleet(), turns, current().deadline.now())
 
-    def cover(self, deployment: Deployment, taken: Route) -> Decimal | None:
+    def cover(self, deployment: Deployment, taken: Route, before: Route | None = None) -> Decimal | None:
         """Have enough held for one more call; the first one is covered from the beginning.
 
+        Args:
+            before: the rounds before this one, of a request that has several; their tokens count as well.
         Returns:
             The most that the call can cost in US dollars; None if that does not matter, or is not known.
         Raises:
             GatewayError: as the ledger does.
         """
-        if not self.key.has_budget:
-            return None
-        most = _most(self.question, deployment)
-        ledger().cover(self.accounts, taken.charge + (most or 0))
+        most = _most(self.question, deployment) if self.key.has_budget else None
+        spent, tokens = taken.charge, 0
+        if before is not None:
+            spent, tokens = spent + before.charge, before.tokens + _tokens(self.question, deployment)
+        if self.key.has_budget or tokens:
+            ledger().cover(self.accounts, spent + (most or 0) if self.key.has_budget else Decimal(0), tokens)
         return most
 
     def settle(self, row: Mapping[str, Any]) -> None:
@@ -73,9 +77,11 @@ class Admission:
             keys.remember(account.item, current().deadline.now())
 
 
-def enter(known: Registry, key: ApiKey, question: Question) -> Admission:
+def enter(known: Registry, key: ApiKey, question: Question, scopes: Sequence[str] = ("inference",)) -> Admission:
     """Admit a request.
 
+    Args:
+        scopes: that the key has to have, if it has been changed meanwhile.
     Raises:
         ModelNotFound: there is no such model.
         ModelNotAllowed: the key may not use it.
@@ -89,7 +95,8 @@ def enter(known: Registry, key: ApiKey, question: Question) -> Admission:
         try:
             return _admitted(admission, request)
         except PolicyChanged as change:
-            key = keys.again(key, "inference", request.deadline.now(), change.item)
+            for scope in scopes:
+                key = keys.again(key, scope, request.deadline.now(), change.item)
     raise ServiceUnavailable("The key's policy is being changed; try again.", retry_after=1)
 
 
@@ -141,9 +148,14 @@ def _estimate(admission: Admission) -> Estimate:
         if (secrets is None or deployment.provider.endpoint(secrets)) and not question.lacking(deployment)
     ]
     costs = [_most(question, deployment) or Decimal(0) for deployment in able]
-    expected = [question.expected(deployment) for deployment in able]
-    tokens = [(usage.input_tokens or 0) + (usage.output_tokens or 0) for usage in expected]
+    tokens = [_tokens(question, deployment) for deployment in able]
     return Estimate(max(costs, default=Decimal(0)), max(tokens, default=0))
+
+
+def _tokens(question: Question, deployment: Deployment) -> int:
+    """By the usual estimate."""
+    usage = question.expected(deployment)
+    return (usage.input_tokens or 0) + (usage.output_tokens or 0)
 
 
 def _most(question: Question, deployment: Deployment) -> Decimal | None:

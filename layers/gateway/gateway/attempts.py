@@ -1,6 +1,6 @@
 """What became of a request on its way: each call that was made, what it took, and what it cost."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ class Attempt:
         cost: US dollars; None if that is not known.
         probe: whether it was to find out if an open circuit can be closed.
         most: US dollars that it can have cost; None if nobody asked.
+        round: in a request that runs tools, the number of the question to the model.
     """
 
     deployment: Deployment
@@ -32,6 +33,7 @@ class Attempt:
     waited: int = 0
     probe: bool = False
     most: Decimal | None = None
+    round: int = 0
 
     @property
     def word(self) -> str:
@@ -41,7 +43,7 @@ class Attempt:
     def to_row(self) -> dict[str, Any]:
         """As the log row tells it."""
         told: dict[str, Any] = {"deployment": self.deployment.name, "outcome": self.word, "ms": self.milliseconds}
-        besides = {"reason": self.reason, "waited_ms": self.waited, "probe": self.probe}
+        besides = {"reason": self.reason, "waited_ms": self.waited, "probe": self.probe, "round": self.round}
         return told | {name: value for name, value in besides.items() if value}
 
 
@@ -54,12 +56,33 @@ class Route:
         attempts: every call that was made, in order.
         dropped: what the answering deployment could not express.
         answer: the answer, once there is one.
+        rounds: of a request that runs tools, how often the model was asked.
     """
 
     strategy: str = "priority"
     attempts: list[Attempt] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     answer: Answer | None = None
+    rounds: int = 0
+
+    def add(self, other: "Route") -> None:
+        """One more round, with all that became of it.
+
+        What was left out of messages of later rounds is the gateway's own affair: the client did not send them.
+        """
+        self.rounds += 1
+        self.attempts += [replace(attempt, round=self.rounds) for attempt in other.attempts]
+        self.dropped += [
+            place
+            for place in other.dropped
+            if place not in self.dropped and (self.rounds == 1 or not place.startswith("messages["))
+        ]
+        self.answer = other.answer or self.answer
+
+    @property
+    def tokens(self) -> int:
+        """All that were paid for, as a minute's limit counts them."""
+        return (self.usage.prompt_tokens or 0) + (self.usage.output_tokens or 0)
 
     @property
     def provider_milliseconds(self) -> int:

@@ -202,3 +202,22 @@ def nobody(question: Question, left_out: Sequence[LeftOut]) -> GatewayError:
 
 Plans = Callable[[Sequence[str], Collection[str]], Iterator[Plan]]
 """As Planner.plans."""
+
+
+def preferring(plans: Plans, name: str) -> Plans:
+    """The same plans, but first the deployment of a name, if it is in one: who has answered before has its own thoughts, and
+    perhaps the conversation, at hand.
+    """
+
+    def reordered(ids: Sequence[str], without: Collection[str]) -> Iterator[Plan]:
+        ahead, before = plans(ids, without), list[Plan]()
+        for plan in ahead:
+            others = Plan([step for step in plan.steps if step.candidate.name != name], plan.left_out)
+            before.append(others)
+            if len(others.steps) < len(plan.steps):
+                yield Plan([step for step in plan.steps if step.candidate.name == name])
+                break
+        yield from before
+        yield from ahead
+
+    return reordered

@@ -10,10 +10,11 @@ from gateway.health import Health, fleet
 from gateway.keys import ApiKey
 from gateway.pipeline import turns
 from gateway.pricing import dollars
-from gateway.questions import Question
+from gateway.questions import Chat, Question
 from gateway.registry import MAX_DEPLOYMENTS
 from gateway.registry_source import registry
 from gateway.strategies import Candidate
+from gateway.tools.requested import asked
 
 Told = dict[str, Any]
 """What is told of one candidate."""
@@ -27,9 +28,12 @@ def explain(key: ApiKey, question: Question, strategy: str | None) -> dict[str, 
     Raises:
         ModelNotFound: there is no such model.
         ModelNotAllowed: the key may not use it.
+        InvalidRequest, InsufficientScope: its tools cannot be run so, or not for the key.
         ServiceUnavailable: the providers' keys cannot be read.
     """
     known, now = registry(), current().deadline.now()
+    if isinstance(question, Chat):
+        question = Chat(asked(question.request, key).request)
     plans = list(prepare(known, key, question).planner(known, strategy, turns).plans([question.model]))
     plan = Plan([step for one in plans for step in one.steps], [left for one in plans for left in one.left_out])
     return {

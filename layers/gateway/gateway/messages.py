@@ -162,6 +162,62 @@ class ToolCall(Wire):
     function: FunctionCall | None = None
 
 
+class McpMessage(Wire):
+    """What the model said beside the calls of a round, in its provider's own fields."""
+
+    content: Content | None = None
+    refusal: str | None = None
+
+
+class McpCall(Wire):
+    """A call of a tool that the gateway ran, as an answer told of it.
+
+    Attributes:
+        round: in which answer of the model it was, from 1; 0 is for calls of an earlier request that were approved.
+        index: its place among the calls of its answer.
+        output, error: what the model was told, and which of both it was.
+        message: at the first call of a round, what the model said beside the calls; missing, if that is the message that the
+            call is told of in.
+        call: what its provider wants back beside the call.
+    """
+
+    type: Literal["mcp_call"]
+    id: NonEmpty
+    round: Annotated[int, Field(ge=0)]
+    index: Annotated[int, Field(ge=0)]
+    server_label: NonEmpty
+    name: NonEmpty
+    arguments: str
+    output: str | None = None
+    error: str | None = None
+    message: McpMessage | None = None
+    call: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def has_a_result(self) -> Self:
+        """The model is told either what came of a call, or why nothing did."""
+        if (self.output is None) == (self.error is None):
+            raise PydanticCustomError("no_result", "needed, or else an error", {"field": "output"})
+        return self
+
+
+class McpApprovalRequest(Wire):
+    """A call of a tool that the gateway runs if the user approves it."""
+
+    type: Literal["mcp_approval_request"]
+    id: NonEmpty
+    server_label: NonEmpty
+    name: NonEmpty
+    arguments: str
+
+
+class McpApprovalResponse(Wire):
+    """What the user says to such a call."""
+
+    approve: bool
+    reason: str | None = None
+
+
 class AssistantMessage(Wire):
     """What the model said before; its content may be null beside calls."""
 
@@ -170,12 +226,15 @@ class AssistantMessage(Wire):
     tool_calls: list[ToolCall] | None = None
     function_call: FunctionCall | None = None
     refusal: str | None = None
+    mcp_calls: list[McpCall] | None = None
+    mcp_approval_requests: list[McpApprovalRequest] | None = None
 
     @model_validator(mode="after")
     def says_something(self) -> Self:
         """Refuse a message without anything in it, as providers do."""
         extra = self.model_extra or {}
-        if self.content is None and not (self.tool_calls or self.function_call or self.refusal or extra.get("audio")):
+        elsewhere = (self.tool_calls, self.function_call, self.refusal, self.mcp_calls, extra.get("audio"))
+        if self.content is None and not any(elsewhere):
             raise PydanticCustomError("empty", "needed unless there are tool_calls", {"field": "content"})
         return self
 
@@ -186,6 +245,7 @@ class ToolMessage(Wire):
     role: Literal["tool"]
     content: Content
     tool_call_id: NonEmpty
+    mcp_approval_response: McpApprovalResponse | None = None
 
 
 class FunctionMessage(Wire):

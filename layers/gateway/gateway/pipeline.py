@@ -1,5 +1,6 @@
 """One request's whole life: look the model up, route, log, answer."""
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -11,7 +12,7 @@ from gateway.admission import Admission
 from gateway.attempts import Attempt, Route, token
 from gateway.context import RequestContext, current
 from gateway.embeddings import EmbeddingRequest
-from gateway.errors import GatewayError, InternalError, ResponseTooLarge
+from gateway.errors import GatewayError, InternalError, InvalidRequest, ResponseTooLarge
 from gateway.health import fleet
 from gateway.http import MAX_ANSWER_BYTES, Response, error_response, respond, to_json
 from gateway.keys import ApiKey
@@ -22,16 +23,22 @@ from gateway.pricing import dollars
 from gateway.providers.base import Answer, printable
 from gateway.questions import Chat, Embedding, Question
 from gateway.registry_source import registry
+from gateway.rounds import Rounds
 from gateway.router import Router
 from gateway.schemas import ChatCompletionRequest, LegacyCompletionRequest
 from gateway.settings import settings
 from gateway.strategies import Turns
+from gateway.tools.requested import SCOPE, Asked, asked
 from gateway.usage import COUNTS
 
-Render = Callable[[Answer, Decimal | None], Response]
+Render = Callable[..., Response]
+"""Makes the response of an answer, its cost and its rounds."""
 
 MAX_LISTED = 20
 """Places of a request that a header names: all headers together may have 10 KB."""
+
+MAX_ATTEMPTS_LENGTH = 4000
+"""Characters of the header that tells them."""
 
 turns = Turns()
 
@@ -52,25 +59,39 @@ def complete(
     Raises:
         ModelNotFound: there is no such model; nothing was admitted yet.
         ModelNotAllowed: the key may not use it; nothing was admitted yet.
+        InvalidRequest, InsufficientScope: its tools cannot be run so, or not for the key; nothing was admitted yet.
     """
-    return _serve(key, Chat(request), strategy, lambda answer, cost: render(answer, request, legacy, cost))
+    wanted = asked(request, key)
+    if wanted.offer and legacy:
+        raise InvalidRequest("tools: the gateway runs tools only for messages, not for a prompt.", param="tools")
+    return _serve(
+        key, Chat(wanted.request), strategy, functools.partial(render, request=request, legacy=legacy), wanted
+    )
 
 
 def embed(key: ApiKey, request: EmbeddingRequest, strategy: str | None = None) -> Response:
     """Serve embeddings; as `complete`."""
-    return _serve(key, Embedding(request), strategy, lambda answer, _: _bounded(respond(200, to_json(answer.body))))
+    return _serve(key, Embedding(request), strategy, lambda answer, **_: _bounded(respond(200, to_json(answer.body))))
 
 
-def _serve(key: ApiKey, question: Question, strategy: str | None, render: Render) -> Response:
+def _serve(
+    key: ApiKey, question: Question, strategy: str | None, render: Render, wanted: Asked | None = None
+) -> Response:
     """Once it is admitted, whatever becomes of a request leaves exactly one row, and exact accounts."""
     known = registry()
     taken = Route(strategy or known.model(question.model).strategy)
-    admission = admissions.enter(known, key, question)
+    runs_tools = wanted is not None and wanted.offer is not None
+    admission = admissions.enter(known, key, question, ("inference", SCOPE) if runs_tools else ("inference",))
     try:
-        planner = admission.planner(known, strategy, turns)
-        router = Router(admission.question, fleet(), current().deadline, planner.plans, taken, cover=admission.cover)
-        answer = router.route(question.model)
-        response = render(answer, _cost(admission, taken))
+        if wanted is not None and wanted.offer is not None:
+            answer = Rounds(admission, known, strategy, turns, taken, Router).answer(wanted, wanted.offer)
+        else:
+            planner = admission.planner(known, strategy, turns)
+            router = Router(
+                admission.question, fleet(), current().deadline, planner.plans, taken, cover=admission.cover
+            )
+            answer = router.route(question.model)
+        response = render(answer, cost=_cost(admission, taken), rounds=taken.rounds)
     except GatewayError as error:
         response = error_response(error)
         _settle(admission, taken, error)
@@ -92,12 +113,17 @@ def _cost(admission: Admission, taken: Route) -> Decimal | None:
 
 
 def render(
-    answer: Answer, request: ChatCompletionRequest, legacy: LegacyCompletionRequest | None, cost: Decimal | None
+    answer: Answer,
+    request: ChatCompletionRequest,
+    legacy: LegacyCompletionRequest | None,
+    cost: Decimal | None,
+    rounds: int = 0,
 ) -> Response:
     """The answer in the format that was asked for: chat or legacy, whole or as events.
 
     Args:
         cost: US dollars, which a stream carries beside the reason why it ended; None if it is not known.
+        rounds: how often the model was asked, if tools were run between.
     Raises:
         ResponseTooLarge: Lambda could not return it.
     """
@@ -106,7 +132,9 @@ def render(
         return _bounded(respond(200, to_json(body)))
     events = streaming.text_events if legacy else streaming.chat_events
     usage = bool(request.stream_options and request.stream_options.include_usage)
-    told = {"cost_usd": None if cost is None else dollars(cost)}
+    told: dict[str, Any] = {"cost_usd": None if cost is None else dollars(cost)} | (
+        {"rounds": rounds} if rounds else {}
+    )
     headers = {"content-type": "text/event-stream", "cache-control": "no-cache"}
     return _bounded(respond(200, events(body, usage, told), headers))
 
@@ -126,7 +154,7 @@ def gateway_headers(taken: Route, cost: Decimal | None, request: RequestContext)
     milliseconds = round((time.time() - request.started) * 1000) - taken.provider_milliseconds
     headers = {
         "x-gateway-strategy": taken.strategy,
-        "x-gateway-attempts": ", ".join(map(_told, taken.attempts)) or "none",
+        "x-gateway-attempts": _attempts(taken.attempts),
         "x-gateway-overhead-ms": str(max(0, milliseconds)),
     }
     if taken.attempts:
@@ -138,6 +166,17 @@ def gateway_headers(taken: Route, cost: Decimal | None, request: RequestContext)
     if taken.dropped:
         headers["x-gateway-dropped-params"] = _listed(taken.dropped)
     return headers
+
+
+def _attempts(attempts: Sequence[Attempt]) -> str:
+    """All attempts; of a request that went on for long as many as a header may hold, and how many more there were."""
+    told, size = list[str](), 0
+    for attempt in attempts:
+        size += len(_told(attempt)) + 2
+        if size > MAX_ATTEMPTS_LENGTH:
+            return ", ".join([*told, f"more;attempts={len(attempts) - len(told)}"])
+        told.append(_told(attempt))
+    return ", ".join(told) or "none"
 
 
 def _told(attempt: Attempt) -> str:

@@ -17,6 +17,7 @@ from gateway.providers.base import Answer
 from gateway.providers.vocabulary import fitted
 from gateway.registry import Deployment, Endpoint
 from gateway.schemas import ChatCompletionRequest
+from gateway.tools.last_round import NO_MORE, last
 from gateway.usage import Usage
 
 WANTED = {
@@ -68,12 +69,14 @@ class Chat:
     Attributes:
         cap: on the output, in tokens, if the request has none.
         is_bounded: whether the most that it costs has to be known.
+        is_last: whether no tool may be called any more.
         buckets: what it costs, in a price's words.
     """
 
     request: ChatCompletionRequest
     cap: int | None = None
     is_bounded: bool = False
+    is_last: bool = False
     buckets = ("input", "output")
 
     @property
@@ -99,7 +102,8 @@ class Chat:
         if lacking := self.lacking(deployment):
             raise lacking
         speaker = adapter(deployment.provider.adapter)
-        request, dropped = fitted(self._capped(deployment), speaker.VOCABULARY, deployment)
+        wanted = self._capped(deployment)
+        request, dropped = fitted(last(wanted, deployment) if self.is_last else wanted, speaker.VOCABULARY, deployment)
         if self.is_bounded and (uncapped := [name for name in CAPS if name in dropped]):
             raise Inexpressible(
                 f"{uncapped[0]}: {deployment.name} takes no cap, and this API key has a budget.", param="model"
@@ -158,7 +162,7 @@ class Chat:
         size = len(to_json(self.request.wire()).encode()) - sum(_size_of_image(part) for part in self._all_parts())
         asked = self.request
         tools = MOST_TOOL_TOKENS if asked.tools or asked.functions or asked.response_format else 0
-        return size + tools
+        return size + tools + (len(NO_MORE) if self.is_last else 0)
 
     @cached_property
     def _has_other_parts(self) -> bool:

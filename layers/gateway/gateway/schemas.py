@@ -41,10 +41,72 @@ class Tool(Wire):
         return self
 
 
+class ToolFilter(Wire):
+    """Some of a server's tools: those of these names, and those that only read."""
+
+    tool_names: list[NonEmpty] | None = None
+    read_only: bool | None = None
+
+
+class ApprovalFilter(Wire):
+    """Which tools are run without asking the user; all others are not."""
+
+    always: ToolFilter | None = None
+    never: ToolFilter | None = None
+
+
+class McpTool(Tool):
+    """The tools of an MCP server that the gateway is to run; there is no other than its own.
+
+    Source: https://platform.openai.com/docs/api-reference/responses/create#responses-create-tools
+    """
+
+    type: Literal["mcp"]
+    server_label: NonEmpty
+    server_description: str | None = None
+    server_url: None = None
+    connector_id: None = None
+    authorization: None = None
+    headers: None = None
+    allowed_tools: (
+        Annotated[
+            Annotated[list[NonEmpty], Tag("<array>")] | Annotated[ToolFilter, Tag("<object>")],
+            Discriminator(
+                json_kind,
+                custom_error_type="allowed_tools",
+                custom_error_message="must be an array of names or an object with tool_names",
+            ),
+        ]
+        | None
+    ) = None
+    require_approval: (
+        Annotated[
+            Annotated[Literal["always", "never"], Tag("<string>")] | Annotated[ApprovalFilter, Tag("<object>")],
+            Discriminator(
+                json_kind,
+                custom_error_type="require_approval",
+                custom_error_message="must be 'always', 'never' or an object that names tools under these",
+            ),
+        ]
+        | None
+    ) = None
+
+
 class NamedFunction(Wire):
     """A function by its name."""
 
     name: NonEmpty
+
+
+def _tool_kind(tool: Any) -> str:
+    kind = tool.get("type") if isinstance(tool, dict) else getattr(tool, "type", None)
+    return "<mcp>" if kind == "mcp" else "<tool>"
+
+
+AnyTool = Annotated[
+    Annotated[Tool, Tag("<tool>")] | Annotated[McpTool, Tag("<mcp>")],
+    Discriminator(_tool_kind),
+]
 
 
 class NamedTool(Wire):
@@ -138,7 +200,7 @@ class ChatCompletionRequest(SamplingRequest, Body):
 
     messages: Annotated[list[Message], Field(min_length=1)]
     max_completion_tokens: TokenCount | None = None
-    tools: Annotated[list[Tool], Field(max_length=MAX_TOOLS)] | None = None
+    tools: Annotated[list[AnyTool], Field(max_length=MAX_TOOLS)] | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     functions: list[FunctionDefinition] | None = None
@@ -162,6 +224,8 @@ class ChatCompletionRequest(SamplingRequest, Body):
     def chosen_tool_is_there(self) -> Self:
         """A function that has to be called has to be among the tools, as at OpenAI."""
         chosen = self.tool_choice.function if isinstance(self.tool_choice, NamedTool) else None
+        if any(isinstance(tool, McpTool) for tool in self.tools or ()):
+            return self  # it may be one of the server's
         if chosen and self.tools and chosen.name not in [tool.function.name for tool in self.tools if tool.function]:
             raise PydanticCustomError(
                 "no_tool", "there is no function of that name among the tools", {"field": "tool_choice"}
