@@ -10,6 +10,7 @@ from gateway.http import error_response
 
 TABLE = {
     errors.InvalidRequest: (400, "invalid_request_error", None, None),
+    errors.ProtocolError: (400, "invalid_request_error", None, None),
     errors.Inexpressible: (400, "invalid_request_error", None, None),
     errors.ContextLengthExceeded: (400, "invalid_request_error", "context_length_exceeded", None),
     errors.ContentFiltered: (400, "invalid_request_error", "content_filter", None),

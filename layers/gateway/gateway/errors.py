@@ -2,6 +2,7 @@
 
 GatewayError
 ├── InvalidRequest                400   the body or a field; `param` names it
+│   ├── ProtocolError             400   no message of the Model Context Protocol, or not one that is served
 │   ├── Inexpressible             400   this deployment cannot; another one may
 │   ├── ContextLengthExceeded     400
 │   └── ContentFiltered           400
@@ -106,6 +107,23 @@ class InvalidRequest(GatewayError):
 
     status = 400
     type = "invalid_request_error"
+
+
+class ProtocolError(InvalidRequest):
+    """What was sent is no message of the Model Context Protocol, or none that is served here.
+
+    Attributes:
+        number: JSON-RPC's code of the error.
+        data: what JSON-RPC's error carries beside its message.
+    """
+
+    def __init__(
+        self, message: str, number: int = -32600, *, status: int = 400, code: str | None = None, data: Any = None
+    ) -> None:
+        super().__init__(message, code=code)
+        self.number = number
+        self.status = status
+        self.data = data
 
 
 class Inexpressible(InvalidRequest):

@@ -45,7 +45,7 @@ def api_handler(handler: Handler) -> Handler:
         headers = request_headers(event)
         request = begin(event, context, headers, config.request_timeout)
         logger.append_keys(request_id=request.id)
-        response = _answer(handler, event, context, config)
+        response = _answer(handler, event, context)
         response["headers"] |= {"x-request-id": request.id} | cors_headers(config, headers.get("origin"))
         _log(event, headers, request, response)
         return response
@@ -53,17 +53,24 @@ def api_handler(handler: Handler) -> Handler:
     return lambda_handler
 
 
-def _answer(handler: Handler, event: Event, context: Any, config: Settings) -> Response:
+def _answer(handler: Handler, event: Event, context: Any) -> Response:
     try:
         return handler(event, context)
     except GatewayError as error:
         return error_response(error)
     except Exception as error:  # noqa: BLE001 - the last resort: a client gets a 500, the log its cause
-        # An exception's own text may quote a prompt or a secret, so only where it happened is logged.
-        where = traceback.format_tb(error.__traceback__)
-        detail = str(error) if config.log_prompts else None
-        logger.error("unexpected error", error=type(error).__name__, where=where, detail=detail)
-        return error_response(InternalError("The gateway failed. Its log names the cause under this request's id."))
+        return error_response(unexpected(error))
+
+
+def unexpected(error: Exception) -> InternalError:
+    """What a client is told of a fault that was not foreseen.
+
+    An exception's own text may quote a prompt or a secret, so only where it happened is logged.
+    """
+    where = traceback.format_tb(error.__traceback__)
+    detail = str(error) if settings().log_prompts else None
+    logger.error("unexpected error", error=type(error).__name__, where=where, detail=detail)
+    return InternalError("The gateway failed. Its log names the cause under this request's id.")
 
 
 def _log(event: Event, headers: Mapping[str, str], request: RequestContext, response: Response) -> None:

@@ -1,110 +1,189 @@
 """Calls the MCP SDK's HTTP transport, an ASGI application, from a plain handler.
 
-An instance serves one request at a time, so one event loop serves them all: it runs while a request does, and rests in between.
-The transport is stateless and answers in JSON, whichever revision of the protocol a request speaks.
-Source: https://asgi.readthedocs.io/en/latest/specs/www.html and https://modelcontextprotocol.io/specification
+The transport is stateless and answers in JSON, whichever revision of the protocol a request speaks. Each request has an event
+loop and a session manager of its own: they take a fraction of a millisecond, and nothing outlives the request they serve.
 """
 
 import asyncio
+import json
 import logging
+import re
 from typing import Any
 
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.shared.exceptions import MCPError
+from pydantic import ValidationError
 
-from gateway.http import MAX_BODY_BYTES, Event, Response, body_bytes, request_headers, respond
+from gateway.body import field_error
+from gateway.errors import GatewayError, InternalError, InvalidRequest, ProtocolError, ResponseTooLarge
+from gateway.http import (
+    MAX_ANSWER_BYTES,
+    MAX_BODY_BYTES,
+    Event,
+    Response,
+    request_headers,
+    respond,
+    to_json,
+    unexpected,
+)
+from gateway.mcp.messages import JSON, Message, read
+from gateway.mcp.rpc import CODES, INTERNAL_ERROR, METHOD_NOT_FOUND, error_object
 
-ACCEPT = "application/json, text/event-stream"
-"""What the transport asks of all clients; which of the two it answers in does not depend on it."""
+STREAMED = "subscriptions/listen"
+"""Answered by a stream alone, which Lambda behind this API cannot give."""
 
-logging.getLogger("mcp").setLevel(logging.CRITICAL)  # its lines quote requests; each request has a line of our own
+BRANCH = re.compile(r"\.(?:[A-Z]\w+|str|int)(?=[.:]|$)")
+
+logging.getLogger("mcp").setLevel(logging.CRITICAL + 1)  # its lines quote requests; each request has a line of our own
 
 
 class Asgi:
     """A server, ready to answer.
 
     Args:
-        server: whatever it offers; handlers run in the context of the request that they answer.
+        server: whatever it offers. Its handlers run in the context of the request that they answer; what they raise is told in
+            the gateway's words.
     """
 
     def __init__(self, server: Server[Any]) -> None:
-        self._manager = StreamableHTTPSessionManager(
-            server, json_response=True, stateless=True, max_request_body_size=MAX_BODY_BYTES
-        )
-        self._loop = asyncio.new_event_loop()
-        self._ended = asyncio.Event()
-        ready = asyncio.Event()
-        self._life = self._loop.create_task(self._live(ready))
-        self._loop.run_until_complete(ready.wait())
-
-    async def _live(self, ready: asyncio.Event) -> None:
-        """The manager's whole life, in one task: who begins it has to end it."""
-        async with self._manager.run():
-            ready.set()
-            await self._ended.wait()
+        server.middleware.insert(0, _in_our_words)
+        self._server = server
 
     def answer(self, event: Event) -> Response:
-        """The transport's response to a POST.
+        """The response to a POST.
 
         Args:
             event: API Gateway's.
         Raises:
-            InvalidRequest, RequestTooLarge: there is no body that could be read.
+            ProtocolError: JSON-RPC's error is the answer.
+            RequestTooLarge, ResponseTooLarge: the one or the other is larger than Lambda takes.
         """
-        exchange = _Exchange(event)
-        self._loop.run_until_complete(self._manager.asgi_app(exchange.scope, exchange.receive, exchange.send))
+        message = read(event)
+        if not message.is_request and not message.is_stateless:
+            return _accepted()  # a notification, or a response to what was never asked: there is no session to tell
+        if message.method == STREAMED:
+            raise _unknown_method(STREAMED, 404 if message.is_stateless else 200)
+        exchange = _Exchange(event, message)
+        asyncio.run(self._serve(exchange))
         return exchange.response()
 
-    def close(self) -> None:
-        """End the server; an instance of a function just stops."""
-        self._ended.set()
-        self._loop.run_until_complete(self._life)
-        self._loop.close()
+    async def _serve(self, exchange: "_Exchange") -> None:
+        manager = StreamableHTTPSessionManager(
+            self._server, json_response=True, stateless=True, max_request_body_size=2 * MAX_BODY_BYTES
+        )
+        async with manager.run():
+            await manager.handle_request(exchange.scope, exchange.receive, exchange.send)
+
+
+async def _in_our_words(context: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """What a handler raises, as an error of the protocol; the SDK would tell nothing of it, or too much."""
+    try:
+        return await call_next(context)
+    except MCPError:
+        raise
+    except ValidationError as error:
+        raise _told(_without_branches(field_error(error))) from None
+    except GatewayError as error:
+        raise _told(error) from None
+    except Exception as error:  # noqa: BLE001 - a fault of a handler's is its request's alone
+        raise _told(unexpected(error)) from None
+
+
+def _without_branches(error: InvalidRequest) -> InvalidRequest:
+    """Without the names of the SDK's classes, which stand for the branches of a union."""
+    return InvalidRequest(BRANCH.sub("", error.message), param=BRANCH.sub("", error.param or "") or None)
+
+
+def _told(error: GatewayError) -> MCPError:
+    told = error_object(error)
+    return MCPError(told["code"], told["message"], told["data"])
 
 
 class _Exchange:
     """One request and its response, as ASGI sees them."""
 
-    def __init__(self, event: Event) -> None:
-        self._body = body_bytes(event)
-        headers = request_headers(event) | {"content-length": str(len(self._body))}
-        accepted = headers.get("accept", "*/*")
-        headers["accept"] = ACCEPT if "application/json" in accepted or "*/*" in accepted else accepted
+    def __init__(self, event: Event, message: Message) -> None:
+        self._message = message
+        self._body = to_json(message.body).encode()
+        headers = {name: value for name, value in request_headers(event).items() if name.startswith("mcp-")}
+        headers |= {"content-type": JSON, "accept": JSON, "content-length": str(len(self._body))}
         self.scope: dict[str, Any] = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
-            "method": event["httpMethod"],
+            "method": "POST",
             "scheme": "https",
-            "path": str(event.get("path")),
-            "raw_path": str(event.get("path")).encode(),
+            "path": "/",
+            "raw_path": b"/",
             "query_string": b"",
             "root_path": "",
             "headers": [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in headers.items()],
             "client": None,
             "server": None,
         }  # fmt: skip
-        self._sent = False
+        self._received = False
         self._status = 500
-        self._headers: dict[str, str] = {}
         self._parts: list[bytes] = []
 
     async def receive(self) -> dict[str, Any]:
         """The body, once; after it the client stays, and says nothing more."""
-        if self._sent:
+        if self._received:
             await asyncio.Event().wait()
-        self._sent = True
+        self._received = True
         return {"type": "http.request", "body": self._body, "more_body": False}
 
-    async def send(self, message: Any) -> None:
+    async def send(self, part: Any) -> None:
         """Take a part of the response."""
-        if message["type"] == "http.response.start":
-            self._status = message["status"]
-            self._headers = {name.decode().lower(): value.decode() for name, value in message["headers"]}
+        if part["type"] == "http.response.start":
+            self._status = int(part["status"])
         else:
-            self._parts.append(message.get("body", b""))
+            self._parts.append(part.get("body", b""))
 
     def response(self) -> Response:
-        """What was sent, as API Gateway takes it."""
-        kept = {name: value for name, value in self._headers.items() if name in ("content-type", "allow")}
-        return respond(self._status, b"".join(self._parts).decode(), kept)
+        """What was sent, as API Gateway takes it.
+
+        Raises:
+            ProtocolError: an error was sent.
+            ResponseTooLarge: it was more than Lambda returns.
+        """
+        if self._status == 202:
+            return _accepted()
+        text = b"".join(self._parts).decode()
+        answer = _object(text)
+        if self._status >= 500 or not {"error", "result"}.intersection(answer):
+            raise unexpected(RuntimeError(f"the MCP transport answered by {self._status}"))
+        if "error" in answer:
+            raise self._error(answer["error"])
+        if len(to_json(text).encode()) > MAX_ANSWER_BYTES:
+            raise ResponseTooLarge("The answer is larger than the gateway can return: ask for less at once.")
+        return respond(self._status, text)
+
+    def _error(self, error: dict[str, Any]) -> GatewayError:
+        number = error["code"]
+        if number == METHOD_NOT_FOUND:
+            return _unknown_method(str(self._message.method), self._status)
+        data = error.get("data") if isinstance(error.get("data"), dict) else {}
+        code = data.get("code") or CODES.get(number, "mcp_error")
+        told = ProtocolError(error["message"], number, status=self._status, code=code, data=data)
+        if number == INTERNAL_ERROR:
+            told.type = data.get("type") or InternalError.type
+        return told
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _unknown_method(method: str, status: int) -> ProtocolError:
+    message = f"There is no method '{method}' here, or not in this protocol version."
+    return ProtocolError(message, METHOD_NOT_FOUND, status=status, code=CODES[METHOD_NOT_FOUND])
+
+
+def _accepted() -> Response:
+    return {"statusCode": 202, "headers": {}, "body": ""}

@@ -1,0 +1,87 @@
+"""JSON-RPC's errors: what the gateway refuses anywhere else in OpenAI's format, an MCP client is told in the protocol's own."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gateway.body import json_value
+from gateway.errors import GatewayError, InvalidRequest, ProtocolError
+from gateway.http import Event, Response, json_response, unexpected
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+REFUSED = -32000
+"""Of the numbers that are an implementation's own, the one that other servers give for what HTTP itself refuses: no key, a limit."""
+
+OLD_NOT_FOUND = -32002
+HEADER_MISMATCH = -32020
+UNSUPPORTED_VERSION = -32022
+
+CODES = {
+    PARSE_ERROR: "parse_error",
+    INVALID_REQUEST: "invalid_request",
+    METHOD_NOT_FOUND: "method_not_found",
+    INVALID_PARAMS: "invalid_params",
+    INTERNAL_ERROR: "internal_error",
+    OLD_NOT_FOUND: "not_found",
+    HEADER_MISMATCH: "header_mismatch",
+    UNSUPPORTED_VERSION: "unsupported_protocol_version",
+}
+"""As rows and logs tell the protocol's own errors, which have a number only."""
+
+
+def answered(event: Event, answer: Callable[[Event], Response]) -> Response:
+    """A request's response, or the JSON-RPC error that names the request."""
+    try:
+        return answer(event)
+    except GatewayError as error:
+        return error_response(error, request_id(event))
+    except Exception as error:  # noqa: BLE001 - as in gateway.http, but in the format that these clients read
+        return error_response(unexpected(error), request_id(event))
+
+
+def error_response(error: GatewayError, identifier: int | str | None) -> Response:
+    """A JSON-RPC error, with the HTTP status and headers that the error has everywhere.
+
+    Args:
+        identifier: the request's; None if it could not be read.
+    """
+    body = {"jsonrpc": "2.0", "id": identifier, "error": error_object(error)}
+    headers = error.response_headers() | ({"www-authenticate": "Bearer"} if error.status == 401 else {})
+    return json_response(error.status, body, headers)
+
+
+def error_object(error: GatewayError) -> dict[str, Any]:
+    """JSON-RPC's error: its data is what the gateway's errors tell beside their message."""
+    told = error.body()["error"]
+    data = {name: told[name] for name in ("type", "code", "param") if told[name] is not None}
+    if error.retry_after is not None:
+        data["retry_after"] = error.retry_after
+    more = error.data if isinstance(error, ProtocolError) else None
+    return {"code": number(error), "message": error.message, "data": data | (more or {})}
+
+
+def number(error: GatewayError) -> int:
+    """JSON-RPC's number of an error."""
+    if isinstance(error, ProtocolError):
+        return error.number
+    if error.status >= 500:
+        return INTERNAL_ERROR
+    return INVALID_PARAMS if error.status in (400, 404) else REFUSED
+
+
+def request_id(event: Event) -> int | str | None:
+    """The id of the request in an event; None if it has none that can be read."""
+    try:
+        message = json_value(event)
+    except InvalidRequest:
+        return None
+    identifier = message.get("id") if isinstance(message, dict) else None
+    return identifier if is_id(identifier) else None
+
+
+def is_id(value: Any) -> bool:
+    """Whether the protocol takes it as a request's id."""
+    return isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
