@@ -17,6 +17,7 @@ TABLE = {
     errors.InvalidApiKey: (401, "invalid_request_error", "invalid_api_key", None),
     errors.InsufficientScope: (403, "invalid_request_error", "insufficient_scope", None),
     errors.ModelNotAllowed: (403, "invalid_request_error", "model_not_allowed", None),
+    errors.OriginNotAllowed: (403, "invalid_request_error", "origin_not_allowed", None),
     errors.NotFound: (404, "invalid_request_error", "not_found", None),
     errors.UnknownRoute: (404, "invalid_request_error", "unknown_route", None),
     errors.UnsupportedEndpoint: (404, "invalid_request_error", "unsupported_endpoint", None),

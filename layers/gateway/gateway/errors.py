@@ -9,6 +9,7 @@ GatewayError
 ├── InvalidApiKey                 401
 ├── InsufficientScope             403
 ├── ModelNotAllowed               403
+├── OriginNotAllowed              403
 ├── NotFound                      404
 │   ├── UnknownRoute, UnsupportedEndpoint, ModelNotFound
 ├── MethodNotAllowed              405
@@ -166,6 +167,16 @@ class ModelNotAllowed(InvalidRequest):
 
     status = 403
     code = "model_not_allowed"
+
+
+class OriginNotAllowed(InvalidRequest):
+    """A browser asks for a page of an origin that the deployment does not list."""
+
+    status = 403
+    code = "origin_not_allowed"
+
+    def __init__(self, message: str = "This origin may not use the gateway: AllowedOrigins does not list it.") -> None:
+        super().__init__(message)
 
 
 class NotFound(InvalidRequest):

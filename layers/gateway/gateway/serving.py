@@ -15,13 +15,19 @@ from gateway.request_log import RequestRow, milliseconds
 FREE = Estimate(Decimal(0), 0)
 
 
-def serve(key: ApiKey, scope: str, answer: Callable[[], Response]) -> Response:
+def serve(
+    key: ApiKey,
+    scope: str,
+    answer: Callable[[], Response],
+    refusal: Callable[[GatewayError], Response] = error_response,
+) -> Response:
     """Admit a request, have it answered, and settle it: whatever becomes of it, it leaves exactly one row.
 
     Args:
         key: who asks.
         scope: what the route asks for.
         answer: makes the response.
+        refusal: tells an error that the answer ended in, in the route's format.
     Raises:
         InvalidApiKey, InsufficientScope: the key is not good any more; nothing was admitted.
         RateLimitExceeded, InsufficientQuota: it, or its team, has nothing left; nothing was admitted.
@@ -31,7 +37,7 @@ def serve(key: ApiKey, scope: str, answer: Callable[[], Response]) -> Response:
     try:
         response = answer()
     except GatewayError as error:
-        response = error_response(error)
+        response = refusal(error)
         _settle(key, accounts, error.status, error.code or error.type)
     except BaseException:
         _settle(key, accounts, InternalError.status, InternalError.code)

@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import re
+from collections.abc import Callable
 from typing import Any
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -45,11 +46,13 @@ class Asgi:
     Args:
         server: whatever it offers. Its handlers run in the context of the request that they answer; what they raise is told in
             the gateway's words.
+        heard: is told of each message that was understood, before it is answered.
     """
 
-    def __init__(self, server: Server[Any]) -> None:
+    def __init__(self, server: Server[Any], heard: Callable[[Message], None] = lambda _: None) -> None:
         server.middleware.insert(0, _in_our_words)
         self._server = server
+        self._heard = heard
 
     def answer(self, event: Event) -> Response:
         """The response to a POST.
@@ -61,6 +64,7 @@ class Asgi:
             RequestTooLarge, ResponseTooLarge: the one or the other is larger than Lambda takes.
         """
         message = read(event)
+        self._heard(message)
         if not message.is_request and not message.is_stateless:
             return _accepted()  # a notification, or a response to what was never asked: there is no session to tell
         if message.method == STREAMED:
@@ -77,10 +81,10 @@ class Asgi:
             await manager.handle_request(exchange.scope, exchange.receive, exchange.send)
 
 
-async def _in_our_words(context: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+async def _in_our_words(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """What a handler raises, as an error of the protocol; the SDK would tell nothing of it, or too much."""
     try:
-        return await call_next(context)
+        return await call_next(ctx)
     except MCPError:
         raise
     except ValidationError as error:
@@ -164,7 +168,7 @@ class _Exchange:
         number = error["code"]
         if number == METHOD_NOT_FOUND:
             return _unknown_method(str(self._message.method), self._status)
-        data = error.get("data") if isinstance(error.get("data"), dict) else {}
+        data: dict[str, Any] = error["data"] if isinstance(error.get("data"), dict) else {}
         code = data.get("code") or CODES.get(number, "mcp_error")
         told = ProtocolError(error["message"], number, status=self._status, code=code, data=data)
         if number == INTERNAL_ERROR:
