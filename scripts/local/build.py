@@ -1,4 +1,4 @@
-"""`sam build` for the emulator: the layer is built for the emulator's own Python, apart from `.aws-sam`."""
+"""`sam build` for the emulator: the layers are built for the emulator's own Python, apart from `.aws-sam`."""
 
 import hashlib
 import platform
@@ -12,6 +12,7 @@ from local.console import Failure
 
 TEMPLATE = envs.ROOT / "template.yaml"
 SOURCES = ("template.yaml", "functions", "layers")
+LAYERS = ("GatewayLayer", "McpLayer")
 
 
 def fingerprint() -> str:
@@ -39,7 +40,7 @@ def is_built(folder: Path, sources: str) -> bool:
 def build(folder: Path, log: Path, sources: str, layer: str = "host") -> None:
     """Build into `folder`/sam. The marker is written last, so an interrupted build is started over."""
     if not _runs("make"):
-        raise Failure("make is needed to build the layer: install it (macOS: xcode-select --install).")
+        raise Failure("make is needed to build the layers: install it (macOS: xcode-select --install).")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     config = folder / "samconfig.toml"  # the repository's own is for AWS
@@ -58,17 +59,18 @@ def build(folder: Path, log: Path, sources: str, layer: str = "host") -> None:
     (folder / "built-from").write_text(sources)
 
 
-def build_layer(folder: Path, log: Path, layer: str) -> None:
-    """The layer alone, into `folder`/python, for "lambda" or for the "host"'s emulator."""
+def build_layers(folder: Path, log: Path, layer: str) -> None:
+    """The layers alone, each into a folder of its name as `sam build` does, for "lambda" or for the "host"'s emulator."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    env = envs.user_environment() | _layer_environment(layer) | {"ARTIFACTS_DIR": str(folder)}
-    if console.run_logged(["make", "build-GatewayLayer"], log, env, envs.ROOT / "layers" / "gateway"):
-        raise Failure(_why(log))
+    for name in LAYERS:
+        (folder / name).mkdir(parents=True)
+        env = envs.user_environment() | _layer_environment(layer) | {"ARTIFACTS_DIR": str(folder / name)}
+        if console.run_logged(["make", f"build-{name}"], log, env, envs.ROOT / "layers"):
+            raise Failure(_why(log))
 
 
 def _layer_environment(layer: str) -> dict[str, str]:
-    """What the layer's Makefile reads."""
+    """What the layers' Makefile reads."""
     return {"LAYER_FOR": layer, "LAYER_PYTHON": str(envs.python("emulator"))}
 
 

@@ -25,7 +25,7 @@ TYPED = [
 def main() -> None:
     """Run every check and tell which failed."""
     parser = argparse.ArgumentParser(
-        "scripts/check", description="Format, lint, strict types, the template, the layer, then all tests."
+        "scripts/check", description="Format, lint, strict types, the template, the layers, then all tests."
     )
     parser.add_argument("--no-tests", action="store_true", help="everything but the tests")
     options = parser.parse_args()
@@ -36,7 +36,7 @@ def main() -> None:
         "lint (ruff)": lambda: _dev("ruff", "check", *CODE),
         "types (mypy)": lambda: _dev("mypy", *TYPED),
         "template (sam validate --lint)": _template,
-        "layer": _layer,
+        "layers": _layers,
     }
     if not options.no_tests:
         checks["tests"] = lambda: _run(str(envs.ROOT / "scripts" / "test"))
@@ -69,11 +69,11 @@ def _template() -> bool:
     )  # fmt: skip
 
 
-def _layer() -> bool:
-    """Lambda's layer for what it holds, this machine's for what the handlers import."""
+def _layers() -> bool:
+    """Lambda's layers for what they hold, this machine's for what the handlers import."""
     folder = envs.ROOT / ".local" / "check"
     for target in ("lambda", "host"):
-        build.build_layer(folder / target, folder / f"layer-{target}.log", target)
+        build.build_layers(folder / target, folder / f"layers-{target}.log", target)
     checker = str(envs.ROOT / "scripts" / "check-layer")
     results = [_run(checker, str(folder / target)) for target in ("lambda", "host")]
     return all(results)

@@ -65,7 +65,7 @@ class Platform:
         envs.ensure(["sam", "emulator"])
         sources = build.fingerprint()
         if not build.is_built(self.home / "build", sources):
-            with step("Building the layer and the template", self.say):
+            with step("Building the layers and the template", self.say):
                 build.build(self.home / "build", self.home / "logs" / "build.log", sources)
         return sources
 

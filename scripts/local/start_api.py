@@ -58,11 +58,11 @@ def _require_docker() -> None:
 
 
 def _build(folder: Path) -> Path:
-    """The template built for Lambda: unbuilt, SAM would put the layer's sources where Python does not look."""
+    """The template built for Lambda: unbuilt, SAM would put the layers' sources where Python does not look."""
     envs.ensure(["sam"])
     sources = build.fingerprint()
     if not build.is_built(folder, sources):
-        with step("Building the layer for Lambda"):
+        with step("Building the layers for Lambda"):
             build.build(folder, folder.with_suffix(".log"), sources, layer="lambda")
     return folder / "sam" / "template.yaml"
 

@@ -100,6 +100,8 @@ MEMORY = {"BuildIndexFunction": 1769, **dict.fromkeys(SEARCHES, 1024)}
 """In megabytes, of what needs more than the others: SQLite at work, on a share of a CPU that goes by the memory."""
 HAVE_AN_INDEX = {*MEMORY, "ChatCompletionsFunction", "CompletionsFunction"}
 """On their disk, and a new one beside it for a moment."""
+HAVE_THE_SDK = {"McpFunction"}
+"""Of MCP, in a layer beside the gateway's."""
 PATIENT = {"BuildIndexFunction": 900, "RollUpFunction": 900}
 
 
@@ -195,15 +197,16 @@ def test_functions_are_alike_in_runtime_size_tracing_and_log_group(deployed: Jso
     assert found["TracingConfig"] == {"Mode": "Active"}
     assert found["LoggingConfig"] == {"LogGroup": {"Ref": "LogGroup"}}
     assert found["Architectures"] == [{"Ref": "Architecture"}]
-    assert resolve(found["Layers"], {}) == sorted(of_type(deployed, "AWS::Lambda::LayerVersion"))
+    gateway, mcp = sorted(of_type(deployed, "AWS::Lambda::LayerVersion"))
+    assert resolve(found["Layers"], {}) == ([gateway, mcp] if function in HAVE_THE_SDK else [gateway])
 
 
-def test_the_cpu_is_arm64_unless_asked_otherwise_and_the_layer_serves_both(written: Json, deployed: Json) -> None:
+def test_the_cpu_is_arm64_unless_asked_otherwise_and_the_layers_serve_both(written: Json, deployed: Json) -> None:
     assert written["Parameters"]["Architecture"]["Default"] == "arm64"
     assert written["Parameters"]["Architecture"]["AllowedValues"] == ["arm64", "x86_64"]
-    (layer,) = of_type(deployed, "AWS::Lambda::LayerVersion")
-    assert properties(deployed, layer)["CompatibleArchitectures"] == ["arm64", "x86_64"]
-    assert properties(deployed, layer)["CompatibleRuntimes"] == ["python3.13"]
+    for layer in of_type(deployed, "AWS::Lambda::LayerVersion"):
+        assert properties(deployed, layer)["CompatibleArchitectures"] == ["arm64", "x86_64"]
+        assert properties(deployed, layer)["CompatibleRuntimes"] == ["python3.13"]
 
 
 def test_every_setting_is_declared_for_all_functions(written: Json) -> None:
