@@ -284,3 +284,30 @@ GEMINI = Speaker(
 )
 
 SPEAKERS = {"openai_compatible": OPENAI, "anthropic": ANTHROPIC, "bedrock": BEDROCK, "gemini": GEMINI}
+
+
+def calling(provider: str, *calls: tuple[str, Json | str], text: str = "", thoughts: list[Json] | None = None) -> Reply:
+    """An answer that calls tools: names and arguments; those may be a broken text where the protocol has them as texts.
+
+    Args:
+        thoughts: blocks of the provider's own that come first, or are a part of the first call.
+    """
+    named = list(enumerate(calls))
+    if provider == "openai_compatible":
+        made = [
+            {"id": f"call_{i}", "type": "function", "function": {"name": n, "arguments": a if isinstance(a, str) else json.dumps(a)}}
+            for i, (n, a) in named
+        ]  # fmt: skip
+        return _openai({"content": text or None, "tool_calls": made}, "tool_calls")
+    if provider == "gemini":
+        parts = [{"functionCall": {"name": n, "args": a}} for n, a in calls]
+        parts[0] |= (thoughts or [{}])[0]
+        return _gemini([{"text": text}] * bool(text) + parts)
+    said = (thoughts or []) + [{"text": text} | ({"type": "text"} if provider == "anthropic" else {})] * bool(text)
+    if provider == "anthropic":
+        return _anthropic(
+            said + [{"type": "tool_use", "id": f"toolu_{i}", "name": n, "input": a} for i, (n, a) in named], "tool_use"
+        )
+    return _bedrock(
+        said + [{"toolUse": {"toolUseId": f"tooluse_{i}", "name": n, "input": a}} for i, (n, a) in named], "tool_use"
+    )
