@@ -1,6 +1,7 @@
 """A completion that runs the catalogue's tools, with every provider's model: over real HTTP, by the providers' own checks."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,7 @@ from tests.conftest import LambdaContext
 from tests.integration.harness import Gateway, Json, attempts_of, event_with
 from tests.integration.speakers import READ, SAID, SPEAKERS, UNCACHED, WRITTEN, calling
 from tests.integration.test_contract import PRICE, PROTOCOLS
-from tests.integration.tool_loops import ENTRY, TOOLS, WEATHER, Model, finish_of, message_of, results
+from tests.integration.tool_loops import ENTRY, TOOLS, WEATHER, Model, finish_of, message_of, results, tool
 from tests.upstream import Reply, Upstream
 
 pytestmark = pytest.mark.usefixtures("single_try")
@@ -179,7 +180,7 @@ def test_the_clients_own_calls_go_back_to_it_and_all_is_told_once_when_it_answer
 
 def test_a_finished_answer_can_be_followed_up(model: Model) -> None:
     model.plans([SEARCH, PRODUCT], SEARCH, model.text)
-    message = message_of(model.ask())
+    message = ChatCompletion.model_validate(model.ask().json).choices[0].message.model_dump()  # with all its nulls
     model.plans(model.text)
     answer = model.ask(messages=[*model.said, message, {"role": "user", "content": "And cheaper?"}])
     assert message_of(answer)["content"] == "Four."
@@ -297,9 +298,11 @@ def test_arguments_that_are_no_json_are_told_so_and_never_sent_back(openai: Mode
 
 
 def test_no_round_begins_after_the_deadline(openai: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    import time
+    def dawdle(_: Json) -> Json:
+        time.sleep(0.6)
+        return {}
 
-    slow = TOOLS["search_catalog"].__class__("search_catalog", "", "", {}, {}, lambda _: time.sleep(0.6) or {})
+    slow = tool("search_catalog", dawdle)
     monkeypatch.setattr(catalogue, "TOOLS", {"search_catalog": slow})
     openai.plans([SEARCH] * 5, openai.text)
     answer = openai.ask(context=LambdaContext(2_000))
