@@ -33,19 +33,32 @@ def run(url: str, revision: str, server: str) -> set[str]:
     Raises:
         AssertionError: a scenario failed that should not, or passed that should not.
     """
-    node.ensure()
     baseline = EXPECTED_FAILURES / f"{server}-{revision}.yaml"
-    command = ["conformance", "server", "--url", url, "--suite", "all", "--spec-version", revision]
-    done = subprocess.run(
-        [*command, "--expected-failures", str(baseline)],
-        env=node.environment(), capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    summary = done.stdout.partition("=== SUMMARY ===")[2]
-    assert done.returncode == 0, summary or done.stdout + done.stderr
-    return set(re.findall(r"^[✓✗] ([\w/-]+): \d+ passed", summary, re.MULTILINE))
+    output = _suite(url, revision, "--suite", "all", "--expected-failures", str(baseline))
+    return set(re.findall(r"^[✓✗] ([\w/-]+): \d+ passed", output, re.MULTILINE))
+
+
+def run_one(url: str, revision: str, scenario: str) -> None:
+    """Run one scenario.
+
+    Raises:
+        AssertionError: it failed.
+    """
+    _suite(url, revision, "--scenario", scenario)
 
 
 def required(revision: str) -> set[str]:
     """The scenarios that a server of this revision has to pass, where the suite has a list of them."""
     file = node.HOME / "node_modules" / "@modelcontextprotocol" / "conformance" / "requirements" / f"{revision}.yaml"
     return set(yaml.safe_load(file.read_text())["server"]) if file.exists() else set()
+
+
+def _suite(url: str, revision: str, *options: str) -> str:
+    node.ensure()
+    command = ["conformance", "server", "--url", url, "--spec-version", revision, *options]
+    done = subprocess.run(
+        command, env=node.environment(), capture_output=True, text=True, timeout=300, check=False
+    )  # fmt: skip
+    summary = done.stdout.partition("=== SUMMARY ===")[2] or done.stdout
+    assert done.returncode == 0, summary + done.stderr
+    return summary
