@@ -30,6 +30,8 @@ Json = dict[str, Any]
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 KEY = "sk-gw-EventsSample-NotARealSecretNotARealSecret0000-2CWyv7"
 """The key in events/."""
+SDK_WORDS = ("pydantic", "Input should", "validation error", "Traceback", "errors.pydantic.dev")
+"""That only the MCP SDK's own texts have."""
 PROVIDER_KEY = "sk-canary-provider-key-8c1f"
 
 
@@ -259,6 +261,9 @@ def _check(answer: Answer, event: Json, log: str) -> None:
 
 def _check_error(answer: Answer) -> None:
     assert answer.headers["content-type"] == "application/json"
+    if "jsonrpc" in answer.json:
+        _check_protocol_error(answer)
+        return
     assert list(answer.json) == ["error"]
     assert list(answer.error) == ["message", "type", "param", "code"]
     assert answer.error["message"]
@@ -266,6 +271,14 @@ def _check_error(answer: Answer) -> None:
         "invalid_request_error", "api_error", "timeout_error", "rate_limit_error", "insufficient_quota",
     }  # fmt: skip
     assert all(value is None or isinstance(value, str) for value in answer.error.values())
+
+
+def _check_protocol_error(answer: Answer) -> None:
+    assert list(answer.json) == ["jsonrpc", "id", "error"]
+    assert list(answer.error) == ["code", "message", "data"]
+    assert answer.error["message"]
+    assert {"type", "code"} <= answer.error["data"].keys()
+    assert not any(word in answer.text for word in SDK_WORDS)
 
 
 def capture_logs() -> io.StringIO:

@@ -65,6 +65,14 @@ CASES: dict[str, tuple[str, int, str | None]] = {
     "list_tools": ("list_tools", 200, None),
     "call_tool": ("call_tool", 503, "index_unavailable"),
     "error_unknown_tool": ("call_tool", 404, "not_found"),
+    "mcp": ("mcp", 200, None),
+    "mcp_initialize": ("mcp", 200, None),
+    "mcp_notification": ("mcp", 202, None),
+    "mcp_list_tools": ("mcp", 200, None),
+    "error_mcp_get": ("mcp", 405, "method_not_allowed"),
+    "error_mcp_batch": ("mcp", 400, "invalid_request"),
+    "error_mcp_header": ("mcp", 400, "header_mismatch"),
+    "error_mcp_unknown_tool": ("mcp", 400, "invalid_params"),
     "error_empty_query": ("search_products", 400, None),
     "error_upside_down_prices": ("list_products", 400, None),
     "error_no_such_product": ("get_product", 404, "not_found"),
@@ -72,7 +80,7 @@ CASES: dict[str, tuple[str, int, str | None]] = {
 }
 """What becomes of each of events/: the function it goes to, the status and the error's code."""
 
-TOOL_ROUTES = ("list_tools", "call_tool")
+TOOL_ROUTES = ("list_tools", "call_tool", "mcp")
 """For keys that may see products, too."""
 
 
@@ -91,8 +99,9 @@ def test_an_event_gets_its_answer(gateway: Gateway, name: str) -> None:
     answer = gateway.send(route, name)
     assert answer.status == status
     if status >= 400:
-        assert answer.error["code"] == code
-        assert answer.error["type"] == ("invalid_request_error" if status < 500 else "api_error")
+        told = answer.error["data"] if route == "mcp" else answer.error
+        assert told["code"] == code
+        assert told["type"] == ("invalid_request_error" if status < 500 else "api_error")
 
 
 @pytest.mark.parametrize("name", CASES)

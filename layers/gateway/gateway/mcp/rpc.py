@@ -55,8 +55,9 @@ def error_response(error: GatewayError, identifier: int | str | None) -> Respons
 
 def error_object(error: GatewayError) -> dict[str, Any]:
     """JSON-RPC's error: its data is what the gateway's errors tell beside their message."""
-    told = error.body()["error"]
-    data = {name: told[name] for name in ("type", "code", "param") if told[name] is not None}
+    data: dict[str, Any] = {"type": error.type, "code": error.code or CODES[number(error)]}
+    if error.param is not None:
+        data["param"] = error.param
     if error.retry_after is not None:
         data["retry_after"] = error.retry_after
     more = error.data if isinstance(error, ProtocolError) else None
