@@ -122,7 +122,7 @@ GRANTED = {
     },
     **dict.fromkeys(["SearchProductsFunction", "ListCategoriesFunction"], SEARCH),
     "ListToolsFunction": {"read a key", "change a key", "write a row"},
-    "CallToolFunction": SEARCH | {"read a product"},
+    **{function: SEARCH | {"read a product"} for function in ["CallToolFunction", "McpFunction"]},
     "BuildIndexFunction": {"scan products", "write the index"},
     "UnknownRouteFunction": set(),
 }

@@ -83,7 +83,7 @@ GRANTS = {
     **{function: {*ADMIT, ("dynamodb:Query", PRODUCTS)} for function in ["GetProductFunction", "ListOffersFunction"]},
     **{function: {*ADMIT, *READ_INDEX} for function in ["SearchProductsFunction", "ListCategoriesFunction"]},
     "ListToolsFunction": ADMIT,
-    "CallToolFunction": {*ADMIT, *RUN_TOOLS},
+    **{function: {*ADMIT, *RUN_TOOLS} for function in ["CallToolFunction", "McpFunction"]},
     "BuildIndexFunction": BUILD_INDEX,
     "UnknownRouteFunction": set(),
 }
@@ -95,7 +95,7 @@ MANAGED = {
 }
 FUNCTIONS = sorted(GRANTS)
 OFF_THE_API = {"BuildIndexFunction", "FirstAdminKeyFunction", "RollUpFunction", "SweepFunction"}
-SEARCHES = ("CallToolFunction", "ListCategoriesFunction", "SearchProductsFunction")
+SEARCHES = ("CallToolFunction", "ListCategoriesFunction", "McpFunction", "SearchProductsFunction")
 MEMORY = {"BuildIndexFunction": 1769, **dict.fromkeys(SEARCHES, 1024)}
 """In megabytes, of what needs more than the others: SQLite at work, on a share of a CPU that goes by the memory."""
 HAVE_AN_INDEX = {*MEMORY, "ChatCompletionsFunction", "CompletionsFunction"}

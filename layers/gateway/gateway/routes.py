@@ -18,6 +18,7 @@ ROUTES = {
     "/products/{id}": ["GET"],
     "/products/{id}/offers": ["GET"],
     "/categories": ["GET"],
+    "/mcp": ["DELETE", "GET", "POST"],
     "/mcp/tools": ["GET"],
     "/mcp/tools/{name}": ["POST"],
     "/keys": ["GET", "POST"],
