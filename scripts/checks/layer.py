@@ -1,40 +1,37 @@
-"""Proves that a built layer is complete, small, and made for what runs it."""
+"""Proves that built layers are complete, small, and made for what runs them."""
 
 import argparse
-import json
 import shutil
-import statistics
 import subprocess
 import tempfile
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from local import console, envs
+from checks import imports
+from checks.imports import listed
+from local import build, console, envs
 from local.console import Failure
 
-LISTS = Path(__file__).with_name("imports.toml")
-PROBE = Path(__file__).with_name("probe.py")
 FUNCTIONS = envs.ROOT / "functions"
 BOTO3_REQUIREMENTS = envs.ROOT / "scripts" / "requirements" / "tools.txt"
 
-LIMIT_MB = 25
+GATEWAY, MCP = build.LAYERS
+LIMITS_MB = {GATEWAY: 25, MCP: 40}
 FORBIDDEN = ("boto3", "botocore", "s3transfer")
 LAMBDA_TAGS = {"cpython-313-aarch64-linux-gnu", "cpython-313-x86_64-linux-gnu"}
 OTHER_TAG = "cpython-39-another-cpu"
 SENTENCE = "The gateway layer was built for "
-RUNS = 3
 
 HELP = """\
-Checks a built layer (a folder that contains python/):
-- it is under 25 MB unpacked, and boto3, which is the runtime's, is not in it;
+Checks the built layers (a folder such as .aws-sam/build, which contains GatewayLayer/python and McpLayer/python):
+- unpacked, the gateway's is under 25 MB and MCP's under 40 MB; boto3, which is the runtime's, is in neither, and
+  nothing is in both;
 - built for Lambda: every compiled extension is there for Python 3.13 on both CPUs;
-- run by a Python or CPU that it was not built for, it says so in a sentence;
-- run by the Python that it was built for: every handler imports with only the layer and boto3 on its path, and loads
-  no top-level package but those of scripts/checks/imports.toml.
-Import times are the median of 3 fresh interpreters, the layer's files not yet compiled, as on a cold start."""
+- run by a Python or CPU that they were not built for, the gateway says so in a sentence;
+- run by the Python that they were built for: every handler imports with only its layers and boto3 on its path, and
+  loads no top-level package but those of scripts/checks/imports.toml; the MCP server also answers so.
+Import times are the median of 3 fresh interpreters, the layers' files not yet compiled, as on a cold start."""
 
 
 @dataclass(frozen=True)
@@ -42,24 +39,26 @@ class Layer:
     """A built layer.
 
     Attributes:
+        name: what template.yaml calls it.
         folder: contains python/.
         extensions: for each compiled module, the tags (Python and CPU) that it is there for.
     """
 
+    name: str
     folder: Path
     extensions: dict[str, set[str]]
 
     @classmethod
     def read(cls, folder: Path) -> "Layer":
-        """The layer in a folder."""
+        """The layer in a folder of its name."""
         packages = folder / "python"
-        if not (packages / "gateway" / "__init__.py").is_file():
-            raise Failure(f"{console.shown(folder)} is no built layer: it has no python/gateway.")
+        if not packages.is_dir():
+            raise Failure(f"{console.shown(folder)} is no built layer: it has no python folder.")
         extensions: dict[str, set[str]] = {}
         for file in packages.rglob("*.so"):
             module, _, tag = file.name.removesuffix(".so").partition(".")
             extensions.setdefault(str(file.parent.relative_to(packages) / module), set()).add(tag)
-        return cls(folder, extensions)
+        return cls(folder.name, folder, extensions)
 
     @property
     def packages(self) -> Path:
@@ -81,14 +80,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         "scripts/check-layer", description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", metavar="DIR", type=Path, help="the built layer")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="the folder with the built layers")
     parser.add_argument(
         "--for", choices=["lambda", "host"], dest="target",
-        help="what it was built for (default: host if it carries that Python and CPU only)",
+        help="what they were built for (default: host if they carry that Python and CPU only)",
     )  # fmt: skip
     parser.add_argument(
         "--python", type=Path, default=envs.python("emulator"),
-        help="the interpreter that a host layer was built for (default: the emulator's)",
+        help="the interpreter that host layers were built for (default: the emulator's)",
     )  # fmt: skip
     parser.add_argument(
         "--boto3", type=Path, default=envs.ROOT / ".local" / "check" / "boto3", metavar="DIR",
@@ -100,29 +99,38 @@ def main() -> None:
 
 def check(options: argparse.Namespace) -> None:
     """All checks, one after the other; what is wrong is told at the end, together."""
-    layer, python = Layer.read(options.folder.resolve()), options.python
-    own_tag = _own_tag(python)
-    target = options.target or ("host" if layer.tags == {own_tag} else "lambda")
-    console.say(f"Layer {console.shown(layer.folder)}, built for {target}: {layer.size() / 1e6:.1f} MB unpacked.")
-    problems = [*_content_problems(layer, LAMBDA_TAGS if target == "lambda" else {own_tag})]
-    problems += _sentence_problems(layer, python, own_tag)
-    if own_tag in layer.tags:
-        problems += _import_problems(layer, python, _boto3(options.boto3, python))
+    layers = {name: Layer.read(options.folder.resolve() / name) for name in build.LAYERS}
+    own_tag = _own_tag(options.python)
+    target = options.target or ("host" if layers[GATEWAY].tags == {own_tag} else "lambda")
+    problems = [*_shared_problems(layers)]
+    for layer in layers.values():
+        console.say(f"{console.shown(layer.folder)}, built for {target}: {layer.size() / 1e6:.1f} MB unpacked.")
+        problems += _content_problems(layer, LAMBDA_TAGS if target == "lambda" else {own_tag})
+    problems += _sentence_problems(layers[GATEWAY], options.python, own_tag)
+    if own_tag in layers[GATEWAY].tags:
+        problems += _import_problems(layers, options.python, _boto3(options.boto3, options.python))
     else:
-        console.say(f"Its handlers' imports are checked in a layer for this machine ({own_tag}), not in this one.")
+        console.say(f"The handlers' imports are checked in layers for this machine ({own_tag}), not in these.")
     if problems:
         raise Failure("\n".join(f"- {problem}" for problem in problems))
 
 
+def _shared_problems(layers: dict[str, Layer]) -> Iterable[str]:
+    """Two copies of a package could differ, and which of them a function gets would go by the layers' order."""
+    gateway, mcp = ({path.name for path in layers[name].packages.iterdir()} for name in (GATEWAY, MCP))
+    if both := gateway & mcp:
+        yield f"Both layers carry {listed(both)}."
+
+
 def _content_problems(layer: Layer, wanted: set[str]) -> Iterable[str]:
-    if layer.size() > LIMIT_MB * 1e6:
-        yield f"The layer is over {LIMIT_MB} MB."
+    if layer.size() > LIMITS_MB[layer.name] * 1e6:
+        yield f"{layer.name} is over {LIMITS_MB[layer.name]} MB."
     for name in FORBIDDEN:
         if (layer.packages / name).exists():
-            yield f"The layer carries {name}, which is the runtime's."
+            yield f"{layer.name} carries {name}, which is the runtime's."
     for module, tags in sorted(layer.extensions.items()):
         if tags != wanted:
-            yield f"{module} is compiled for {_listed(tags)}, not for {_listed(wanted)}."
+            yield f"{module} is compiled for {listed(tags)}, not for {listed(wanted)}."
 
 
 def _sentence_problems(layer: Layer, python: Path, own_tag: str) -> Iterable[str]:
@@ -143,33 +151,12 @@ def _sentence_problems(layer: Layer, python: Path, own_tag: str) -> Iterable[str
         console.say(f"With another Python or CPU it says: {said}")
 
 
-def _import_problems(layer: Layer, python: Path, boto3: Path) -> Iterable[str]:
-    lists = tomllib.loads(LISTS.read_text(encoding="utf-8"))
+def _import_problems(layers: dict[str, Layer], python: Path, boto3: Path) -> Iterable[str]:
+    probes = imports.Probes(python, boto3)
     for folder in sorted(path.parent for path in FUNCTIONS.glob("*/app.py")):
-        if folder.name not in lists["functions"]:
-            yield f"{folder.name} is not in {console.shown(LISTS)}."
-            continue
-        probes = [_probe(folder, layer, python, boto3, lists["environment"]) for _ in range(RUNS)]
-        failure = next((probe for probe in probes if isinstance(probe, str)), None)
-        if failure is not None:
-            yield f"{folder.name} does not import with only the layer and boto3: {failure}"
-            continue
-        milliseconds = statistics.median(probe["milliseconds"] for probe in probes)
-        packages: dict[str, str] = probes[0]["packages"]
-        console.say(f"  {folder.name:<18}{milliseconds:5.0f} ms  {' '.join(sorted(packages))}")
-        allowed = {package for group in lists["functions"][folder.name] for package in lists["groups"][group]}
-        if unexpected := packages.keys() - allowed:
-            yield f"{folder.name} loads {_listed(unexpected)}, which {console.shown(LISTS)} does not allow."
-        borrowed = {name for name, origin in packages.items() if origin != str(layer.packages)} - set(lists["runtime"])
-        if borrowed:
-            yield f"{folder.name} takes {_listed(borrowed)} from the runtime, not from the layer."
-
-
-def _probe(function: Path, layer: Layer, python: Path, boto3: Path, environment: dict[str, str]) -> Any:
-    """What the probe tells, or its last words."""
-    command: list[str | Path] = [python, "-S", "-I", "-B", PROBE, function, layer.packages, boto3]
-    ran = subprocess.run(command, input=json.dumps(environment), capture_output=True, text=True, check=False)
-    return json.loads(ran.stdout) if ran.returncode == 0 else ran.stderr.strip().rpartition("\n")[2]
+        names = [GATEWAY, *probes.beside(folder.name)]
+        yield from probes.import_problems(folder, [layers[name].packages for name in names])
+    yield from probes.server_problems([layer.packages for layer in layers.values()])
 
 
 def _own_tag(python: Path) -> str:
@@ -194,10 +181,6 @@ def _boto3(folder: Path, python: Path) -> Path:
             raise Failure(f"boto3 could not be installed; see {console.shown(log)}.")
         marker.write_text(wanted, encoding="utf-8")
     return folder
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "nothing"
 
 
 if __name__ == "__main__":

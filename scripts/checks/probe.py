@@ -1,7 +1,7 @@
 """Imports one handler as Lambda would, and tells what that loaded. Run in a fresh interpreter with -S -I -B:
 no site-packages, no environment variables, and nothing compiled beforehand, as on a cold start.
 
-Arguments: the function's folder, the layer's python folder, the folder with boto3.
+Arguments: the function's folder, the python folders of its layers, the folder with boto3.
 Prints JSON: {"milliseconds": …, "packages": {top-level package: the folder it came from}}.
 """
 
@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-folders = sys.argv[1:4]
+folders = sys.argv[1:]
 sys.path[:0] = folders
 os.environ.update(json.loads(sys.stdin.read()))
 
