@@ -1,6 +1,8 @@
 """Every function is deployed as small, as traced and as little trusted as it should be."""
 
 import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -199,6 +201,11 @@ def test_functions_are_alike_in_runtime_size_tracing_and_log_group(deployed: Jso
     assert found["Architectures"] == [{"Ref": "Architecture"}]
     gateway, mcp = sorted(of_type(deployed, "AWS::Lambda::LayerVersion"))
     assert resolve(found["Layers"], {}) == ([gateway, mcp] if function in HAVE_THE_SDK else [gateway])
+
+
+def test_imports_are_checked_with_the_layers_that_a_function_is_deployed_with() -> None:
+    lists = tomllib.loads((Path(__file__).parents[2] / "scripts" / "checks" / "imports.toml").read_text())
+    assert {f"{name.title().replace('_', '')}Function" for name in lists["beside"]} == HAVE_THE_SDK
 
 
 def test_the_cpu_is_arm64_unless_asked_otherwise_and_the_layers_serve_both(written: Json, deployed: Json) -> None:

@@ -1,8 +1,12 @@
-"""A layer that was built for another Python or CPU says so."""
+"""A layer that was built for another Python or CPU says so, and the layers together carry what is needed, once."""
 
+import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from gateway import check_layer
 
@@ -47,3 +51,41 @@ def test_a_layer_for_another_python_or_cpu_is_refused_in_a_sentence(
         f"The gateway layer was built for {built_for} but this function runs {RUNNING[0]} (Python 3."
     )
     assert message.endswith("or build the layer again with `sam build`.")
+
+
+LAYERS = Path(__file__).parents[2] / "layers"
+LEFT_OUT = {
+    "attrs", "click", "h11", "httpcore2", "jsonschema", "jsonschema-specifications", "pycparser", "pyjwt",
+    "python-multipart", "referencing", "rpds-py", "truststore", "uvicorn",
+}  # fmt: skip
+"""What the MCP SDK's clients, its command line and other HTTP servers need; scripts/check-layer has the server answer without."""
+
+
+def carried(name: str) -> dict[str, str]:
+    """The packages that a layer is built from, with their versions."""
+    text = (LAYERS / name / "requirements.txt").read_text()
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
+
+
+def needed(package: str, extras: frozenset[str] = frozenset()) -> set[str]:
+    """All that a package depends on here, itself included."""
+    found: set[str] = {canonicalize_name(package)}
+    for text in metadata.requires(package) or []:
+        one = Requirement(text)
+        if any(one.marker is None or one.marker.evaluate({"extra": extra}) for extra in {"", *extras}):
+            found |= needed(one.name, frozenset(one.extras))
+    return found
+
+
+def test_all_that_the_mcp_sdk_needs_is_in_a_layer_or_left_out_on_purpose() -> None:
+    assert needed("mcp") - carried("gateway").keys() - carried("mcp").keys() == LEFT_OUT
+
+
+def test_the_mcp_layer_carries_nothing_that_the_gateways_does_or_that_the_sdk_does_not_need() -> None:
+    assert not carried("mcp").keys() & (carried("gateway").keys() | LEFT_OUT)
+    assert carried("mcp").keys() <= needed("mcp")
+
+
+def test_the_tests_run_on_what_the_layers_carry() -> None:
+    pinned = carried("gateway") | carried("mcp")
+    assert {package: metadata.version(package) for package in pinned} == pinned
