@@ -101,6 +101,18 @@ def test_speakers_are_filtered_counted_and_sorted_and_offers_and_categories_list
     assert "Electronics > Audio > Headphones" in [one["path"] for one in categories["data"]]
 
 
+def test_a_shopping_question_is_answered_with_the_products_that_are_shown(gateway: Gateway, folder: Path) -> None:
+    output = run(["sh", "-euc", "\n".join([*setting_up(), block("sh", '"server_label"')])], folder, gateway)
+    assert output == block("text", "I found")
+
+
+def test_offers_are_the_same_over_mcp_and_over_rest(gateway: Gateway, folder: Path) -> None:
+    output = run(["sh", "-euc", "\n".join([*setting_up(), block("sh", '"tools/call"')])], folder, gateway)
+    over_mcp, over_rest = answers(output)
+    assert over_mcp["result"]["structuredContent"] == over_rest
+    assert over_rest["offers"][0]["cheapest"] is True
+
+
 def test_the_feed_that_is_shown_is_imported(gateway: Gateway, tmp_path: Path) -> None:
     (tmp_path / "feed.csv").write_text(block("csv", "id,title"), encoding="utf-8")
     tried, done = (
