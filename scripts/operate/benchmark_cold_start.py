@@ -1,5 +1,6 @@
 """Measures how long a call takes that finds no instance of its function, and how long further ones take, over HTTP. Of the functions
-that search, the first call fetches the index; that of one product is the same but for that.
+that search, the first call fetches the index; that of one product is the same but for that. The MCP server's first
+call loads the SDK: listing its tools does no more, and calling one of them searches, too.
 
 An instance is lost by a changed variable of its function, COLD_START, which is taken out again at the end.
 """
@@ -23,8 +24,13 @@ from local.stack import Stack
 from operate import target
 from operate.target import Target
 
-BASE, SEARCH = "GetProductFunction", "SearchProductsFunction"
+BASE, SEARCH, MCP = "GetProductFunction", "SearchProductsFunction", "McpFunction"
 PATHS = {BASE: "/products/{id}", SEARCH: "/products/search?q=headphones", "ListCategoriesFunction": "/categories"}
+MESSAGES: dict[str, dict[str, Any]] = {
+    "tools/list": {},
+    "tools/call": {"name": "search_catalog", "arguments": {"catalog": {"query": "headphones"}}},
+}
+"""What is posted to the MCP server, by method; all other functions' paths are got."""
 VARIABLE = "COLD_START"
 WARM_CALLS = 10
 MOST_SECONDS = 1.0
@@ -60,9 +66,12 @@ def run(arguments: argparse.Namespace, gateway: Target) -> None:
     """
     base_url, key = _address(arguments, gateway)
     call = _caller(base_url, key)
-    paths = {name: path.format(id=_some_product(call)) for name, path in PATHS.items()}
+    product = _some_product(call)
+    calls = {(name, ""): functools.partial(call, path.format(id=product)) for name, path in PATHS.items()}
+    calls |= {(MCP, method): functools.partial(call, "/mcp", _message(method)) for method in MESSAGES}
     times = {
-        name: _measured(gateway, name, functools.partial(call, path), arguments.rounds) for name, path in paths.items()
+        f"{name} {method}".rstrip(): _measured(gateway, name, one, arguments.rounds)
+        for (name, method), one in calls.items()
     }
     if arguments.json:
         print(json.dumps({name: {"cold": one.cold, "warm": one.warm} for name, one in times.items()}, indent=2))
@@ -90,17 +99,27 @@ def _address(arguments: argparse.Namespace, gateway: Target) -> tuple[str, str]:
     return base_url, found.api_key
 
 
-def _caller(base_url: str, key: str) -> Callable[[str], Any]:
-    def call(path: str) -> Any:
-        answer = requests.get(base_url + path, headers={"Authorization": f"Bearer {key}"}, timeout=TIMEOUT)
-        if answer.status_code != 200:
-            raise Failure(f"GET {path} was answered by {answer.status_code}: {answer.text[:200]}")
+def _caller(base_url: str, key: str) -> Callable[..., Any]:
+    def call(path: str, message: dict[str, Any] | None = None) -> Any:
+        method, headers = "POST" if message else "GET", {"Authorization": f"Bearer {key}"}
+        answer = requests.request(method, base_url + path, json=message, headers=headers, timeout=TIMEOUT)
+        if answer.status_code != 200 or (message and _failed(answer.json())):
+            raise Failure(f"{method} {path} was answered by {answer.status_code}: {answer.text[:200]}")
         return answer.json()
 
     return call
 
 
-def _some_product(call: Callable[[str], Any]) -> str:
+def _message(method: str) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": MESSAGES[method]}
+
+
+def _failed(answer: dict[str, Any]) -> bool:
+    """MCP tells some failures of a message with the status of a success."""
+    return "result" not in answer or bool(answer["result"].get("isError"))
+
+
+def _some_product(call: Callable[..., Any]) -> str:
     products = call("/products/search?q=headphones&limit=1")["data"] or call("/products?limit=1")["data"]
     if not products:
         raise Failure("There are no products: import some by scripts/import-products.")
@@ -144,7 +163,7 @@ def _seconds(call: Callable[[], Any]) -> float:
 
 def _line(name: str, times: Times) -> str:
     cold, warm = (statistics.median(seconds) * 1000 for seconds in (times.cold, times.warm))
-    return f"{name:<24}cold {cold:6.0f} ms ({min(times.cold) * 1000:.0f} to {max(times.cold) * 1000:.0f})   warm {warm:5.0f} ms"
+    return f"{name:<24} cold {cold:6.0f} ms ({min(times.cold) * 1000:.0f} to {max(times.cold) * 1000:.0f})   warm {warm:5.0f} ms"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ Era = Literal["2026-07-28", "2025-11-25"]
 NEW: Era = "2026-07-28"
 OLD: Era = "2025-11-25"
 ERAS: tuple[Era, ...] = (NEW, OLD)
-META = {"io.modelcontextprotocol/protocolVersion": NEW, "io.modelcontextprotocol/clientCapabilities": {}}
+META: Json = {"io.modelcontextprotocol/protocolVersion": NEW, "io.modelcontextprotocol/clientCapabilities": {}}
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 

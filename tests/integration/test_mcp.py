@@ -12,7 +12,7 @@ from tests.integration.catalogue import HEADPHONES, SAMPLE, Shop, product
 from tests.integration.harness import Gateway, Json
 from tests.integration.mcp_messages import ERAS, NEW, OLD, Endpoint, posted
 
-CALLS = {
+CALLS: dict[str, Json] = {
     "search_catalog": {"catalog": {"query": "headphones", "filters": {"price": {"max": 10_000}}}},
     "lookup_catalog": {"catalog": {"ids": ["hp-1", "nothing"]}},
     "get_product": {"catalog": {"id": "hp-2"}},
