@@ -10,7 +10,8 @@ from gateway.mcp.prompts import PROMPTS
 from gateway.tools.catalogue import TOOLS
 from tests.integration.catalogue import HEADPHONES, SAMPLE, Shop, product
 from tests.integration.harness import Gateway, Json
-from tests.integration.mcp_messages import ERAS, NEW, OLD, Endpoint, posted
+from tests.integration.mcp_endpoint import Endpoint
+from tests.mcp_messages import ERAS, NEW, OLD, posted
 
 CALLS: dict[str, Json] = {
     "search_catalog": {"catalog": {"query": "headphones", "filters": {"price": {"max": 10_000}}}},

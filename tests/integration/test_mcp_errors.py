@@ -9,7 +9,8 @@ from gateway.tools.catalogue import TOOLS
 from tests.conftest import ENVIRONMENT, LambdaContext
 from tests.integration.catalogue import Shop
 from tests.integration.harness import Answer, Fault, Gateway, Json, event_with, with_header, with_key
-from tests.integration.mcp_messages import ERAS, META, NEW, OLD, Endpoint, posted, request
+from tests.integration.mcp_endpoint import Endpoint
+from tests.mcp_messages import ERAS, META, NEW, OLD, posted, request
 
 LIST: Json = request(OLD, "tools/list")
 CALL = request(NEW, "tools/call", {"name": "get_product", "arguments": {"id": "hp-1"}})
