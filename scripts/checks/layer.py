@@ -102,10 +102,10 @@ def check(options: argparse.Namespace) -> None:
     layers = {name: Layer.read(options.folder.resolve() / name) for name in build.LAYERS}
     own_tag = _own_tag(options.python)
     target = options.target or ("host" if layers[GATEWAY].tags == {own_tag} else "lambda")
-    problems = [*_shared_problems(layers)]
+    problems = [*shared_problems(layers)]
     for layer in layers.values():
         console.say(f"{console.shown(layer.folder)}, built for {target}: {layer.size() / 1e6:.1f} MB unpacked.")
-        problems += _content_problems(layer, LAMBDA_TAGS if target == "lambda" else {own_tag})
+        problems += content_problems(layer, LAMBDA_TAGS if target == "lambda" else {own_tag})
     problems += _sentence_problems(layers[GATEWAY], options.python, own_tag)
     if own_tag in layers[GATEWAY].tags:
         problems += _import_problems(layers, options.python, _boto3(options.boto3, options.python))
@@ -115,14 +115,15 @@ def check(options: argparse.Namespace) -> None:
         raise Failure("\n".join(f"- {problem}" for problem in problems))
 
 
-def _shared_problems(layers: dict[str, Layer]) -> Iterable[str]:
+def shared_problems(layers: dict[str, Layer]) -> Iterable[str]:
     """Two copies of a package could differ, and which of them a function gets would go by the layers' order."""
     gateway, mcp = ({path.name for path in layers[name].packages.iterdir()} for name in (GATEWAY, MCP))
     if both := gateway & mcp:
         yield f"Both layers carry {listed(both)}."
 
 
-def _content_problems(layer: Layer, wanted: set[str]) -> Iterable[str]:
+def content_problems(layer: Layer, wanted: set[str]) -> Iterable[str]:
+    """What makes a layer too large, or of no use to some function: `wanted` are the Pythons and CPUs it has to serve."""
     if layer.size() > LIMITS_MB[layer.name] * 1e6:
         yield f"{layer.name} is over {LIMITS_MB[layer.name]} MB."
     for name in FORBIDDEN:

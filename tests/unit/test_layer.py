@@ -8,6 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from checks.layer import LAMBDA_TAGS, Layer, content_problems, shared_problems
 from gateway import check_layer
 
 RUNNING = [".cpython-313-x86_64-linux-gnu.so", ".cpython-313.so", ".abi3.so", ".so"]
@@ -89,3 +90,25 @@ def test_the_mcp_layer_carries_nothing_that_the_gateways_does_or_that_the_sdk_do
 def test_the_tests_run_on_what_the_layers_carry() -> None:
     pinned = carried("gateway") | carried("mcp")
     assert {package: metadata.version(package) for package in pinned} == pinned
+
+
+def built(folder: Path, name: str, *files: str) -> Layer:
+    for file in files:
+        path = folder / name / "python" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return Layer.read(folder / name)
+
+
+def test_a_package_in_both_layers_is_told(tmp_path: Path) -> None:
+    layers = {
+        name: built(tmp_path, name, "idna/core.py", f"{name}/__init__.py") for name in ("GatewayLayer", "McpLayer")
+    }
+    assert [*shared_problems(layers)] == ["Both layers carry idna."]
+
+
+@pytest.mark.parametrize("names", [("abi3",), ("cpython-313-aarch64-linux-gnu",)])
+def test_an_extension_that_only_one_cpu_finds_is_told(tmp_path: Path, names: tuple[str, ...]) -> None:
+    found = built(tmp_path, "McpLayer", *(f"cryptography/_rust.{name}.so" for name in names))
+    (problem,) = content_problems(found, LAMBDA_TAGS)
+    assert problem.startswith(f"cryptography/_rust is compiled for {names[0]}, not for cpython-313-aarch64")
