@@ -79,6 +79,12 @@ def test_tool_calls_carry_their_place() -> None:
     assert end == {}
 
 
+def test_tool_calls_are_counted_here_whatever_their_provider_counted() -> None:
+    said = message(None, tool_calls=[CALLS[0] | {"index": 3}], refusal=None)
+    _, calls, _ = deltas(chat_events(completion(said, finish="tool_calls"), False, TOLD))
+    assert [call["index"] for call in calls["tool_calls"]] == [0]
+
+
 def test_choices_are_told_apart_by_their_index() -> None:
     events = chat_events(completion(message("one"), message("two")), False, TOLD)
     assert [put_together(deltas(events, index))["content"] for index in (0, 1)] == ["one", "two"]

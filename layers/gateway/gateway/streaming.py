@@ -59,5 +59,5 @@ def _chat_choices(completion: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _delta(message: dict[str, Any]) -> dict[str, Any]:
     said = {name: value for name, value in message.items() if name != "role" and value not in (None, [], "")}
     if "tool_calls" in said:
-        said["tool_calls"] = [{"index": index} | call for index, call in enumerate(said["tool_calls"])]
+        said["tool_calls"] = [call | {"index": index} for index, call in enumerate(said["tool_calls"])]
     return said
