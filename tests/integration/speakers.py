@@ -286,11 +286,14 @@ GEMINI = Speaker(
 SPEAKERS = {"openai_compatible": OPENAI, "anthropic": ANTHROPIC, "bedrock": BEDROCK, "gemini": GEMINI}
 
 
-def calling(provider: str, *calls: tuple[str, Json | str], text: str = "", thoughts: list[Json] | None = None) -> Reply:
+def calling(
+    provider: str, *calls: tuple[str, Json | str], text: str = "", thoughts: list[Json] | None = None, **fields: Any
+) -> Reply:
     """An answer that calls tools: names and arguments; those may be a broken text where the protocol has them as texts.
 
     Args:
         thoughts: blocks of the provider's own that come first, or are a part of the first call.
+        fields: what a provider that speaks OpenAI's protocol says beside that.
     """
     named = list(enumerate(calls))
     if provider == "openai_compatible":
@@ -298,7 +301,7 @@ def calling(provider: str, *calls: tuple[str, Json | str], text: str = "", thoug
             {"id": f"call_{i}", "type": "function", "function": {"name": n, "arguments": a if isinstance(a, str) else json.dumps(a)}}
             for i, (n, a) in named
         ]  # fmt: skip
-        return _openai({"content": text or None, "tool_calls": made}, "tool_calls")
+        return _openai({"content": text or None, "tool_calls": made, **fields}, "tool_calls")
     if provider == "gemini":
         parts = [{"functionCall": {"name": n, "args": a}} for n, a in calls]
         parts[0] |= (thoughts or [{}])[0]

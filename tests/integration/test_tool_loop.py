@@ -3,14 +3,17 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from openai.types.chat import ChatCompletion
+from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from gateway import pipeline
 from gateway.registry import Registry
+from gateway.settings import settings
 from gateway.tools import catalogue
 from tests.conftest import LambdaContext
 from tests.integration.harness import Gateway, Json, attempts_of, event_with
@@ -242,6 +245,22 @@ def test_a_stream_carries_the_calls_the_sums_and_the_number_of_rounds(model: Mod
     assert [event["gateway"]["rounds"] for event in events if "gateway" in event] == [2]
 
 
+def test_openais_client_puts_a_stream_together_and_its_message_can_be_sent_back(openai: Model) -> None:
+    both = [PRODUCT, CITY]
+    openai.plans([SEARCH, PRODUCT], both)
+    state: Any = ChatCompletionStreamState()
+    for event in openai.ask(ENTRY, WEATHER, stream=True, stream_options={"include_usage": True}).events:
+        state.handle_chunk(ChatCompletionChunk.model_validate(event))
+    message = state.get_final_completion().choices[0].message.model_dump()
+    assert [(call["round"], call["output"]) for call in message["mcp_calls"]] == [(1, FOUND), (1, SHOWN), (2, SHOWN)]
+    (call,) = message["tool_calls"]
+    openai.plans(openai.text)
+    result = {"role": "tool", "tool_call_id": call["id"], "content": "Sunny."}
+    assert openai.ask(ENTRY, WEATHER, messages=[*openai.said, message, result]).status == 200
+    told = openai.upstream.requests[-1].json["messages"]
+    assert [one["role"] for one in told] == ["user", "assistant", "tool", "tool", "assistant", "tool", "tool"]
+
+
 def test_a_call_that_was_forced_is_forced_once(model: Model) -> None:
     if model.provider in ("bedrock",):
         pytest.skip("its deployment here thinks by a budget, which goes with no forced call")
@@ -283,6 +302,25 @@ def test_bedrock_is_told_in_words_at_last_since_it_has_none_for_no_more_calls(ma
     assert message_of(model.ask())["content"] == "Four."
     assert "No more tools can be called" in model.sent()
     assert "No more tools can be called" not in model.sent(-2)
+
+
+def test_bedrock_is_told_in_words_whatever_came_last(
+    make: Callable[..., Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.rounds.settings", lambda: replace(settings(), tool_rounds=1))
+    model = make("bedrock")
+    model.plans([SEARCH], model.text, model.text)
+    message = message_of(model.ask())
+    assert "toolConfig" not in model.upstream.requests[-1].json
+    assert model.ask(messages=[*model.said, message, *model.said]).status == 200
+    assert "No more tools can be called" in model.sent()
+    called = {
+        "role": "assistant",
+        "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+    }
+    parts = {"role": "tool", "tool_call_id": "a", "content": [{"type": "text", "text": "Sunny."}]}
+    assert model.ask(messages=[*model.said, called, parts]).status == 200
+    assert "No more tools can be called" in model.sent()
 
 
 def test_arguments_that_are_no_json_are_told_so_and_never_sent_back(openai: Model) -> None:
@@ -345,6 +383,7 @@ REFUSED: dict[str, tuple[Json, str]] = {
         {"tools": [ENTRY, {"type": "function", "function": {"name": "search_catalog"}}]}, "tools[1].function.name",
     ),
     "several answers": ({"n": 2}, "n"),
+    "functions in the form before tools": ({"functions": [{"name": "get_weather"}]}, "functions"),
     "too many tools": (
         {"tools": [ENTRY, *({"type": "function", "function": {"name": f"f{i}"}} for i in range(126))]}, "tools",
     ),
@@ -388,7 +427,7 @@ def test_completions_with_messages_run_tools_as_well(openai: Model) -> None:
 
 
 ITEM = {
-    "type": "mcp_call", "id": "a", "round": 1, "index": 0, "server_label": "catalogue", "name": "search_catalog", "arguments": "{}",
+    "type": "mcp_call", "id": "a", "round": 1, "place": 0, "server_label": "catalogue", "name": "search_catalog", "arguments": "{}",
     "output": "{}", "error": None, "message": {"content": None},
 }  # fmt: skip
 FORGED: dict[str, tuple[Json, str]] = {
@@ -416,6 +455,26 @@ def test_an_approval_of_what_was_never_asked_is_refused(openai: Model) -> None:
     chat = [*openai.said, {"role": "assistant", "content": None, "tool_calls": [called]}, approval]
     answer = openai.ask(messages=chat)
     assert (answer.status, answer.error["param"]) == (400, "messages[2].mcp_approval_response")
+
+
+def test_an_approval_is_answered_once(openai: Model) -> None:
+    openai.plans([SEARCH])
+    message = message_of(openai.ask(ENTRY | {"require_approval": "always"}))
+    yes, no = (
+        {"role": "tool", "tool_call_id": "call_0", "content": "", "mcp_approval_response": {"approve": approve}}
+        for approve in (True, False)
+    )
+    answer = openai.ask(messages=[*openai.said, message, yes, no])
+    assert (answer.status, answer.error["param"]) == (400, "messages[3].mcp_approval_response")
+
+
+def test_no_tools_and_no_choice_are_sent_if_none_are_allowed(openai: Model) -> None:
+    openai.plans(SEARCH, SEARCH, SEARCH, SEARCH, openai.text)
+    answer = openai.ask(ENTRY | {"allowed_tools": []}, tool_choice="auto")
+    assert len(results(answer)) == 4
+    assert [(one.json.get("tools"), one.json.get("tool_choice")) for one in openai.upstream.requests] == [
+        (None, None)
+    ] * 5
 
 
 def test_prompts_and_tools_words_are_logged_only_if_that_is_asked_for(openai: Model) -> None:

@@ -10,7 +10,7 @@ from gateway.tools import catalogue
 from tests.integration.catalogue import SAMPLE, Shop, product
 from tests.integration.fleets import PRICE, Fleet, deployment
 from tests.integration.harness import Answer, Clock, Gateway, Json, attempts_of
-from tests.integration.speakers import calling
+from tests.integration.speakers import SPEAKERS, calling
 from tests.integration.test_limits import item_of, limit
 from tests.integration.tool_loops import ENTRY, TOOLS, finish_of, message_of, results
 from tests.upstream import Reply
@@ -54,6 +54,17 @@ def test_another_deployment_goes_on_where_one_failed_and_keeps_the_conversation(
     assert len(results(answer)) == 2
     roles = [message["role"] for message in loops.servers["second"].requests[-1].json["messages"]]
     assert roles == ["user", "assistant", "tool", "assistant", "tool"]
+
+
+def test_another_protocol_goes_on_where_one_failed_whatever_that_said_beside_its_calls(loops: Fleet) -> None:
+    claude = {"adapter": "anthropic", "base_url": "https://unused.example", "api_key": "SECOND_KEY", "base_url_override": "SECOND_URL"}  # fmt: skip
+    loops.serve(caller("first"), caller("second", priority=1), providers={"second": claude})
+    loops.servers["first"].enqueue(
+        calling("openai_compatible", ("search_catalog", {}), text="Hm.", citations=["x"], reasoning="Hm."),
+        Reply.error(500),
+    )
+    loops.servers["second"].default = SPEAKERS["anthropic"].answers["text"]
+    assert [name for name, _ in attempts_of(ask(loops))] == ["first/x", "first/x", "second/x"]
 
 
 def test_what_a_loop_cost_and_held_is_exact(loops: Fleet, clock: Clock) -> None:

@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 CLOCK = Deadline(100.0, lambda: 0.0)
 ITEM: Json = {
-    "type": "mcp_call", "id": "a", "round": 1, "index": 0, "server_label": "catalogue", "name": "look", "arguments": "{}", "output": "seen",
+    "type": "mcp_call", "id": "a", "round": 1, "place": 0, "server_label": "catalogue", "name": "look", "arguments": "{}", "output": "seen",
 }  # fmt: skip
 SAID = {"message": {"content": "Hm.", "thinking_blocks": [{"signature": "s"}]}}
 
@@ -98,10 +98,24 @@ def test_ids_that_a_provider_counts_anew_are_told_apart() -> None:
     assert [one["tool_call_id"] for one in asked[2][0] if one["role"] == "tool"] == ids
 
 
+def test_what_only_one_provider_says_beside_its_words_is_not_sent_to_another() -> None:
+    _, asked = loop(says("Hm.", call("a", index=0, mood=1), citations=["x"], reasoning="r"), says("Done."))
+    assert asked[1][0][1] == {"role": "assistant", "content": "Hm.", "reasoning": "r", "tool_calls": [call("a")]}
+
+
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "look"}}])
 def test_a_forced_call_is_forced_in_the_first_round_only(choice: Any) -> None:
     _, asked = loop(says(None, call("a")), says("Done."), tool_choice=choice)
     assert [one for _, one, _ in asked] == [choice, None]
+
+
+def test_a_choice_among_some_tools_stays_one_among_these() -> None:
+    def among(mode: str) -> Json:
+        tools = [{"type": "function", "function": {"name": "look"}}]
+        return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}
+
+    _, asked = loop(says(None, call("a")), says("Done."), tool_choice=among("required"))
+    assert [one for _, one, _ in asked] == [among("required"), among("auto")]
 
 
 def test_the_last_round_is_the_one_after_which_nothing_may_be_run() -> None:
@@ -169,7 +183,7 @@ def history(*items: Json, **message: Any) -> list[Json]:
 
 
 def test_a_round_becomes_a_message_and_its_results_and_the_answer_comes_last() -> None:
-    call_a, call_b = ITEM | SAID, ITEM | {"id": "b", "index": 1, "output": None, "error": "No."}
+    call_a, call_b = ITEM | SAID, ITEM | {"id": "b", "place": 1, "output": None, "error": "No."}
     assert history(call_a, call_b) == [
         {"role": "assistant", **SAID["message"], "tool_calls": [call("a"), call("b")]},
         {"role": "tool", "tool_call_id": "a", "content": "seen"},
@@ -179,7 +193,7 @@ def test_a_round_becomes_a_message_and_its_results_and_the_answer_comes_last() -
 
 
 def test_a_round_that_ended_with_the_clients_calls_is_one_message_in_the_models_order() -> None:
-    ours = [ITEM | {"round": 2, "index": 1}, ITEM | {"id": "c", "round": 2, "index": 3, "call": {"extra_content": 1}}]
+    ours = [ITEM | {"round": 2, "place": 1}, ITEM | {"id": "c", "round": 2, "place": 3, "call": {"extra_content": 1}}]
     first = ITEM | {"id": "z"} | SAID
     found = history(first, *ours, tool_calls=[call("mine"), call("mine2")])
     assert [one["role"] for one in found] == ["assistant", "tool", "assistant", "tool", "tool"]

@@ -174,7 +174,7 @@ class McpCall(Wire):
 
     Attributes:
         round: in which answer of the model it was, from 1; 0 is for calls of an earlier request that were approved.
-        index: its place among the calls of its answer.
+        place: among the calls of its answer.
         output, error: what the model was told, and which of both it was.
         message: at the first call of a round, what the model said beside the calls; missing, if that is the message that the
             call is told of in.
@@ -184,7 +184,7 @@ class McpCall(Wire):
     type: Literal["mcp_call"]
     id: NonEmpty
     round: Annotated[int, Field(ge=0)]
-    index: Annotated[int, Field(ge=0)]
+    place: Annotated[int, Field(ge=0)]
     server_label: NonEmpty
     name: NonEmpty
     arguments: str

@@ -87,16 +87,15 @@ class Loop:
     def _request(self, messages: Sequence[Json], number: int) -> ChatCompletionRequest:
         """The question of a round. A call that was forced has been made in the first one."""
         wire = self.asked.request.wire() | {"messages": list(messages)}
-        choice = wire.get("tool_choice")
-        if number > 1 and (choice == "required" or isinstance(choice, dict)):
-            del wire["tool_choice"]
+        if number > 1 and (choice := _unforced(wire.pop("tool_choice", None))):
+            wire["tool_choice"] = choice
         return validate(wire, ChatCompletionRequest)
 
     def _said(self, answer: Answer, number: int, messages: Sequence[Json]) -> _Said:
         choice = answer.body["choices"][0]
         message = choice["message"]
         said = _Said(message, choice.get("finish_reason") or "stop", [], [], [])
-        for index, call in enumerate(_told_apart(message.get("tool_calls") or (), messages, number)):
+        for place, call in enumerate(_told_apart(message.get("tool_calls") or (), messages, number)):
             name = (call.get("function") or {}).get("name")
             if name is None or name in self.offer.own:
                 said.theirs.append(call)
@@ -104,7 +103,7 @@ class Loop:
                 said.theirs.append(call)
                 said.pending.append(call)
             else:
-                said.ours.append(Called.of(call, number, index))
+                said.ours.append(Called.of(call, number, place))
         return said
 
     def _final(self, answer: Answer, said: _Said) -> Answer:
@@ -124,6 +123,14 @@ class Loop:
         choice = answer.body["choices"][0] | {"message": message, "finish_reason": finish}
         usage = answer.body.get("usage") if len(self._usages) == 1 else _together(self._usages)
         return replace(answer, body=answer.body | {"choices": [choice], "usage": usage})
+
+
+def _unforced(choice: Any) -> Any:
+    """The choice for the rounds after the first one, if any is left: what the model may choose from stays the same."""
+    if not isinstance(choice, dict):
+        return None if choice == "required" else choice
+    allowed = choice.get("allowed_tools")
+    return choice | {"allowed_tools": allowed | {"mode": "auto"}} if isinstance(allowed, dict) else None
 
 
 def _told_apart(calls: Sequence[Json], messages: Sequence[Json], number: int) -> list[Json]:

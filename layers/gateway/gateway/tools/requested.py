@@ -65,6 +65,8 @@ def asked(request: ChatCompletionRequest, key: ApiKey) -> Asked:
     offer = _offer(request, entries, key) if entries else None
     if offer:
         changed["tools"] = _functions(changed["tools"], offer) or None
+        if not changed["tools"] and changed.get("tool_choice") in ("auto", "none"):
+            del changed["tool_choice"]  # which providers refuse where there is nothing to choose from
     elif approved:
         param = f"messages[{approved[0].place}].mcp_approval_response"
         raise InvalidRequest(f"{param}: there is no tool of type 'mcp' that could be run.", param=param)
@@ -80,6 +82,8 @@ def _offer(request: ChatCompletionRequest, entries: Sequence[tuple[int, McpTool]
         raise _refusal(f"tools[{other}].server_label", f"'{SERVER_LABEL}' is there already, in tools[{index}]")
     if (request.n or 1) > 1:
         raise _refusal("n", "must be 1 beside tools that the gateway runs")
+    if request.functions:
+        raise _refusal("functions", "must be tools of type 'function' beside tools that the gateway runs")
     _demand_scope(key, f"tools[{index}]")
     from gateway.tools.catalogue import TOOLS  # here, since requests without tools need neither it nor the index
 
@@ -138,7 +142,6 @@ def _own(request: ChatCompletionRequest, tools: Mapping[str, Tool]) -> set[str]:
     named = [
         (f"tools[{i}].function.name", tool.function.name) for i, tool in enumerate(request.tools or ()) if tool.function
     ]
-    named += [(f"functions[{i}].name", function.name) for i, function in enumerate(request.functions or ())]
     for place, name in named:
         if name in tools:
             raise _refusal(

@@ -12,15 +12,17 @@ from typing import Any
 
 from gateway.errors import InvalidRequest
 from gateway.providers.reading import parsed
+from gateway.providers.vocabulary import ECHOES
 from gateway.schemas import ChatCompletionRequest
 from gateway.tools.definitions import SERVER_LABEL
 
 Json = dict[str, Any]
 
 FIELDS = ("mcp_calls", "mcp_approval_requests", "mcp_approval_response")
-OF_A_MESSAGE = ("role", "tool_calls", "function_call", *FIELDS)
-"""What a round's message has elsewhere, or must not have."""
-OF_A_CALL = ("id", "type", "function")
+SPOKEN = {"content", "refusal"} | {path.removeprefix("messages.") for path in ECHOES if path.count(".") == 1}
+"""What goes back of a round's message beside its calls. Nothing else does: another provider may have to go on, and would refuse it."""
+BESIDE_CALLS = ("extra_content", "provider_specific_fields")
+"""What goes back beside a call."""
 NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 DENIED = "The user did not approve this call."
 
@@ -32,7 +34,7 @@ class Called:
     Attributes:
         arguments: as the model wrote them.
         round: in which of its answers, from 1; 0 if the user has approved it since.
-        index: its place among the calls of that answer.
+        place: among the calls of that answer.
         besides: what its provider wants back beside it.
     """
 
@@ -40,17 +42,17 @@ class Called:
     name: str
     arguments: str
     round: int = 0
-    index: int = 0
+    place: int = 0
     besides: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, call: Json, number: int, index: int) -> "Called":
+    def of(cls, call: Json, number: int, place: int) -> "Called":
         """A call out of an answer's message."""
-        function, besides = call["function"], {name: value for name, value in call.items() if name not in OF_A_CALL}
-        return cls(call["id"], function["name"], function["arguments"], number, index, besides)
+        function = call["function"]
+        return cls(call["id"], function["name"], function["arguments"], number, place, _besides(call))
 
     def item(self, output: str | None, error: str | None, message: Json | None) -> Json:
-        """As the answer tells it.
+        """As the answer tells it; without an `index`, by which clients of streams would join calls of several rounds.
 
         Args:
             message: what the model said beside the calls of the round, if this is its first one and ends nothing.
@@ -58,7 +60,7 @@ class Called:
         told = {
             "id": self.id,
             "round": self.round,
-            "index": self.index,
+            "place": self.place,
             "server_label": SERVER_LABEL,
             "name": self.name,
         }
@@ -105,7 +107,7 @@ def arguments_of(text: str) -> Json | None:
 
 def spoken(message: Json) -> Json:
     """What the model said beside its calls, without nulls, which many providers refuse."""
-    said = {name: value for name, value in message.items() if name not in OF_A_MESSAGE and value not in (None, [], {})}
+    said = {name: value for name, value in message.items() if name in SPOKEN and value not in (None, [], {})}
     return {"content": message.get("content")} | said
 
 
@@ -129,11 +131,10 @@ def expanded(messages: Sequence[Json]) -> tuple[list[Json], list[Approved]]:
             found += _rounds(plain, message.get("mcp_calls") or (), f"messages[{place}].mcp_calls")
             asked |= {one["id"]: one for one in message.get("mcp_approval_requests") or ()}
         elif message["role"] == "tool" and response:
-            request = asked.get(message["tool_call_id"])
+            request = asked.pop(message["tool_call_id"], None)
             if request is None:
-                raise _refusal(
-                    f"messages[{place}].mcp_approval_response", "answers no mcp_approval_request of an earlier message"
-                )
+                told = "answers no mcp_approval_request of an earlier message, or one that was answered before"
+                raise _refusal(f"messages[{place}].mcp_approval_response", told)
             call = Called(request["id"], request["name"], request["arguments"])
             found.append(plain | {"content": _denial(response)})
             if response["approve"]:
@@ -187,15 +188,19 @@ def _said(message: Json) -> Json:
 
 
 def _called(item: Json) -> Called:
-    besides = {name: value for name, value in (item.get("call") or {}).items() if name not in OF_A_CALL}
-    return Called(item["id"], item["name"], item["arguments"], item["round"], item["index"], besides)
+    besides = _besides(item.get("call") or {})
+    return Called(item["id"], item["name"], item["arguments"], item["round"], item["place"], besides)
+
+
+def _besides(call: Json) -> Json:
+    return {name: value for name, value in call.items() if name in BESIDE_CALLS}
 
 
 def _together(theirs: Sequence[Json], ours: Sequence[Called]) -> list[Json]:
     """All calls of a round, each at its place."""
     calls = list(theirs)
-    for call in sorted(ours, key=lambda one: one.index):
-        calls.insert(call.index, call.fed_back())
+    for call in sorted(ours, key=lambda one: one.place):
+        calls.insert(call.place, call.fed_back())
     return calls
 
 
