@@ -93,14 +93,14 @@ INFERENCE = {"read a key", "change a key", "write a row", "read the state", "wri
 DENIED = {"AccessDeniedException", "AccessDenied", "403"}
 """As DynamoDB and Secrets Manager say it, as S3 says it, and as it says it to a HEAD."""
 SEARCH = {"read a key", "change a key", "write a row", "read the index"}
+TOOLS = {"read the index", "read a product"}
 GRANTED = {
     "FirstAdminKeyFunction": {"read a key", "write a key"},
     "SweepFunction": {"list the keys", "change a key", "write a row"},
     "HealthFunction": {"read a key", "read a row"},
     "ListModelsFunction": {"read a key", "read the secret"},
     "GetModelFunction": {"read a key", "read the secret"},
-    "ChatCompletionsFunction": INFERENCE,
-    "CompletionsFunction": INFERENCE,
+    **{function: INFERENCE | TOOLS for function in ["ChatCompletionsFunction", "CompletionsFunction"]},
     "EmbeddingsFunction": INFERENCE,
     "RouteFunction": {"read a key", "read the state", "read the secret"},
     **{function: {"read a key"} for function in ["GetKeyFunction", "GetTeamFunction"]},
@@ -122,7 +122,7 @@ GRANTED = {
     },
     **dict.fromkeys(["SearchProductsFunction", "ListCategoriesFunction"], SEARCH),
     "ListToolsFunction": {"read a key", "change a key", "write a row"},
-    **{function: SEARCH | {"read a product"} for function in ["CallToolFunction", "McpFunction"]},
+    **{function: SEARCH | TOOLS for function in ["CallToolFunction", "McpFunction"]},
     "BuildIndexFunction": {"scan products", "write the index"},
     "UnknownRouteFunction": set(),
 }
