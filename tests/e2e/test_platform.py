@@ -100,7 +100,7 @@ GRANTED = {
     "HealthFunction": {"read a key", "read a row"},
     "ListModelsFunction": {"read a key", "read the secret"},
     "GetModelFunction": {"read a key", "read the secret"},
-    **{function: INFERENCE | TOOLS for function in ["ChatCompletionsFunction", "CompletionsFunction"]},
+    **dict.fromkeys(["ChatCompletionsFunction", "CompletionsFunction"], INFERENCE | TOOLS),
     "EmbeddingsFunction": INFERENCE,
     "RouteFunction": {"read a key", "read the state", "read the secret"},
     **{function: {"read a key"} for function in ["GetKeyFunction", "GetTeamFunction"]},
@@ -122,7 +122,7 @@ GRANTED = {
     },
     **dict.fromkeys(["SearchProductsFunction", "ListCategoriesFunction"], SEARCH),
     "ListToolsFunction": {"read a key", "change a key", "write a row"},
-    **{function: SEARCH | TOOLS for function in ["CallToolFunction", "McpFunction"]},
+    **dict.fromkeys(["CallToolFunction", "McpFunction"], SEARCH | TOOLS),
     "BuildIndexFunction": {"scan products", "write the index"},
     "UnknownRouteFunction": set(),
 }
