@@ -284,6 +284,20 @@ def test_claudes_thoughts_go_back_with_the_calls_that_they_led_to(make: Callable
     assert model.sent().count("canary-signature") == 2
 
 
+@pytest.mark.parametrize("provider", ["anthropic", "bedrock"])
+def test_claude_thinks_once_before_a_row_of_calls(make: Callable[..., Model], provider: str) -> None:
+    model = make(provider, reasoning="budget")
+    thought: Json = {"type": "thinking", "thinking": "Hmm.", "signature": "s"}
+    if provider == "bedrock":
+        thought = {"reasoningContent": {"reasoningText": {"text": "Hmm.", "signature": "s"}}}
+    model.plans(calling(provider, SEARCH, thoughts=[thought]), SEARCH, SEARCH, model.text)
+    answer = model.ask(reasoning_effort="low")
+    assert [number for number, *_ in results(answer)] == [1, 2, 3]
+    model.plans(SEARCH, SEARCH)
+    answer = model.ask(reasoning_effort="low")  # which it does not answer without a thought
+    assert (answer.status, answer.error["param"]) == (400, "reasoning_effort")
+
+
 def test_geminis_signatures_go_back_with_their_calls(make: Callable[..., Model]) -> None:
     model = make("gemini")
     signed = [{"thoughtSignature": "Y2FuYXJ5"}]

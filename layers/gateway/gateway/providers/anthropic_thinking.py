@@ -71,15 +71,18 @@ def _check_sampling(request: ChatCompletionRequest, deployment: Deployment) -> N
 
 
 def _check_tools(request: ChatCompletionRequest, conversation: Conversation, deployment: Deployment) -> None:
-    """With a budget, no tool can be forced, and a call's result needs the thoughts that led to the call."""
+    """With a budget, no tool can be forced, and calls' results need the thoughts that led to the calls.
+
+    Claude thinks once before a row of calls: not again after a result, until the user speaks.
+    """
     if request.tool_choice not in (None, "auto", "none"):
         raise _refusal("tool_choice", f"{deployment.name} cannot be made to call a tool beside reasoning_effort.")
-    last = conversation.turns[-1]
-    if any(isinstance(block, Result) for block in last.blocks) and len(conversation.turns) > 1:
-        called = conversation.turns[-2]
-        if not isinstance(called.blocks[0], Thought):
-            needs = f"{deployment.name} needs the thinking_blocks of its message with tool_calls back."
-            raise _refusal("reasoning_effort", needs)
+    turns, called = conversation.turns, len(conversation.turns)
+    while called > 1 and any(isinstance(block, Result) for block in turns[called - 1].blocks):
+        called -= 2
+    if called < len(turns) and not isinstance(turns[called].blocks[0], Thought):
+        needs = f"{deployment.name} needs the thinking_blocks of its message with tool_calls back."
+        raise _refusal("reasoning_effort", needs)
 
 
 def _refusal(param: str, reason: str) -> Inexpressible:
