@@ -202,6 +202,27 @@ def test_one_text_is_a_list_of_it_and_brands_are_brand() -> None:
     )
 
 
+def test_objects_and_lists_may_come_as_json_in_a_text() -> None:
+    meant = query(query="[x", filters={"price": {"max": 5}, "brand": ["A", "B"], "attributes": {"colour": "red"}})
+    texts = {"price": '{"max": 5}', "brand": '["A", "B"]', "attributes": '{"colour": "red"}'}
+    assert query(query="[x", filters=texts) == query(query="[x", filters=json.dumps(texts)) == meant
+    assert asked("search_catalog", {"catalog": json.dumps({"query": "x"})}) == query(query="x")
+    assert refused("search_catalog", {"catalog": '{"query": '}).param == "catalog"
+
+
+def test_one_id_is_a_list_of_it() -> None:
+    assert asked("lookup_catalog", {"ids": " hp-1 "}).ids == ["hp-1"]
+
+
+def test_attributes_of_which_nothing_is_known_say_nothing() -> None:
+    assert query(query="x", filters={"attributes": {"colour": None, "size": ""}}) == query(query="x")
+
+
+def test_what_is_no_object_is_told_what_it_may_have() -> None:
+    error = refused("search_catalog", {"query": "x", "filters": {"price": 100}})
+    assert error.message == "catalog.filters.price: must be an object, which may have: min, max."
+
+
 def test_filters_become_those_of_the_search() -> None:
     catalog = {**FULL_SEARCH, "filters": {**FULL_SEARCH["filters"], "currency": "eur"}}  # type: ignore[dict-item]
     found = query(**catalog)

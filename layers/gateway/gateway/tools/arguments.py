@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field
 
 from gateway import cursors
 from gateway.body import Strict, validate
@@ -27,7 +27,6 @@ INSIDE = ("context", "signals", "attribution")
 """And within it."""
 
 Model = TypeVar("Model", bound=Strict)
-Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, strip_whitespace=True)]
 
 
 class Catalog(Part):
@@ -124,7 +123,7 @@ class Search(Catalog):
 class Lookup(Catalog):
     """Which products to look up."""
 
-    ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_IDS)] = Field(
+    ids: Annotated[list[values.Text], values.AsList, Field(min_length=1, max_length=MAX_IDS)] = Field(
         description="Ids of products or of their variants, or barcodes (GTIN, EAN, UPC)."
     )
 
@@ -133,7 +132,7 @@ class OneProduct(Catalog):
     """Which product."""
 
     ignored: ClassVar[tuple[str, ...]] = (*INSIDE, "selected", "preferences")
-    id: Id = Field(description="The product's id, or that of one of its variants, as other tools give it.")
+    id: values.Text = Field(description="The product's id, or that of one of its variants, as other tools give it.")
 
 
 class OfferFilters(Part):
@@ -147,7 +146,7 @@ class OfferFilters(Part):
 class Offers(Catalog):
     """Whose offers, and which of them."""
 
-    id: Id = Field(description="The product's id, as search_catalog gives it.")
+    id: values.Text = Field(description="The product's id, as search_catalog gives it.")
     filters: OfferFilters = Field(default=OfferFilters(), description="What offers have to be, each of it.")
     limit: Limit = Field(default=DEFAULT_OFFERS, description=f"Offers in the answer; {DEFAULT_OFFERS} unless told.")
 

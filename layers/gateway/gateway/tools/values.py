@@ -1,5 +1,5 @@
 """The values that tools take. Types are strict, but for what models are known to send and what can mean one thing only: `"10"` or
-`10.0` for 10, one text for a list of it, null or an empty text for what they do not know.
+`10.0` for 10, one text for a list of it, an object or a list as JSON in a text, null or an empty text for what they do not know.
 """
 
 import re
@@ -17,7 +17,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, from_json
 
 from gateway.body import Strict
 from gateway.products.parts import ATTRIBUTE_NAME, MAX_AMOUNT, SEPARATOR, category_steps
@@ -47,13 +47,30 @@ class Part(Strict):
     @classmethod
     def leaves_out_what_says_nothing(cls, given: Any) -> Any:
         """Runs before `Strict` refuses what it does not know."""
-        if not isinstance(given, dict):
-            return given
-        said = {name: value for name, value in given.items() if value not in (None, "") and name not in cls.ignored}
+        whole = _said(given)
+        if not isinstance(whole, dict):
+            known = {"known": ", ".join(cls.model_fields)}
+            raise PydanticCustomError("object", "must be an object, which may have: {known}", known)
+        said = {name: value for name, value in whole.items() if name not in cls.ignored}
         for name, meant in cls.misnamed.items():
             if name in said and meant not in said:
                 said[meant] = said.pop(name)
         return said
+
+
+def _opened(value: Any) -> Any:
+    """An object or a list that came as a text: some clients send so all that is nested."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    try:
+        return from_json(value, allow_inf_nan=False)
+    except ValueError:
+        return value
+
+
+def _said(value: Any) -> Any:
+    whole = _opened(value)
+    return {name: one for name, one in whole.items() if one not in (None, "")} if isinstance(whole, dict) else whole
 
 
 def _whole(value: Any) -> Any:
@@ -82,7 +99,8 @@ def _at_most_a_page(value: Any) -> Any:
 
 
 def _list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    several = _opened(value)
+    return [several] if isinstance(several, str) else several
 
 
 def _path(text: str) -> str:
@@ -117,11 +135,12 @@ Depth = Annotated[int, Field(ge=1, le=MAX_DEPTH), BeforeValidator(_whole)]
 Stars = Annotated[float, Field(ge=0, le=5), BeforeValidator(_number)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Few = Field(max_length=MAX_VALUES)
-Names = Annotated[list[Text], BeforeValidator(_list), Few]
+AsList = BeforeValidator(_list)
+Names = Annotated[list[Text], AsList, Few]
 Category = Annotated[Text, AfterValidator(_path)]
-Categories = Annotated[list[Category], BeforeValidator(_list), Few]
-Availabilities = Annotated[list[Annotated[Availability, BeforeValidator(_word)]], BeforeValidator(_list), Few]
-Conditions = Annotated[list[Annotated[Condition, BeforeValidator(_word)]], BeforeValidator(_list), Few]
+Categories = Annotated[list[Category], AsList, Few]
+Availabilities = Annotated[list[Annotated[Availability, BeforeValidator(_word)]], AsList, Few]
+Conditions = Annotated[list[Annotated[Condition, BeforeValidator(_word)]], AsList, Few]
 
 
 def _upright(least: float | None, most: float | None) -> None:
@@ -197,4 +216,4 @@ Attribute = Annotated[
         }
     ),
 ]
-Attributes = Annotated[dict[Annotated[str, AfterValidator(_attribute_name)], Attribute], Few]
+Attributes = Annotated[dict[Annotated[str, AfterValidator(_attribute_name)], Attribute], BeforeValidator(_said), Few]
