@@ -448,6 +448,7 @@ FORGED: dict[str, tuple[Json, str]] = {
     "no output": (ITEM | {"output": None}, "output"),
     "output and error": (ITEM | {"error": "x"}, "output"),
     "a round below": (ITEM | {"round": -1}, "round"),
+    "a place beyond all": (ITEM | {"place": 10**30, "message": None}, "place"),
     "another server": (ITEM | {"server_label": "x"}, "server_label"),
     "an approval of nothing": (ITEM | {"round": 0}, "id"),
     "no arguments": ({name: value for name, value in ITEM.items() if name != "arguments"}, "arguments"),

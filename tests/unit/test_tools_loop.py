@@ -91,6 +91,14 @@ def test_what_the_model_said_beside_its_calls_goes_back_without_nulls() -> None:
     assert result == {"role": "tool", "tool_call_id": "a", "content": '{"seen":true}'}
 
 
+def test_what_the_model_said_beside_its_calls_is_told_once_a_round_and_not_where_the_answer_has_it() -> None:
+    answer, _ = loop(
+        says("Hm.", call("a"), call("b")), says("So.", call("c"), call("m", "mine")), own=frozenset({"mine"})
+    )
+    told = [(one["id"], one["round"], one["place"], one.get("message")) for one in message_of(answer)["mcp_calls"]]
+    assert told == [("a", 1, 0, {"content": "Hm."}), ("b", 1, 1, None), ("c", 2, 0, None)]
+
+
 def test_ids_that_a_provider_counts_anew_are_told_apart() -> None:
     answer, asked = loop(says(None, call("c0"), call("c0")), says(None, call("c0")), says("Done."))
     ids = [one["id"] for one in message_of(answer)["mcp_calls"]]

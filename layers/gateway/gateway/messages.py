@@ -21,6 +21,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 NonEmpty = Annotated[str, Field(min_length=1)]
+MOST_PLACES = 10_000
+"""More calls than any answer has."""
 
 
 class Wire(BaseModel):
@@ -184,7 +186,7 @@ class McpCall(Wire):
     type: Literal["mcp_call"]
     id: NonEmpty
     round: Annotated[int, Field(ge=0)]
-    place: Annotated[int, Field(ge=0)]
+    place: Annotated[int, Field(ge=0, le=MOST_PLACES)]
     server_label: NonEmpty
     name: NonEmpty
     arguments: str
