@@ -139,6 +139,20 @@ def test_with_calls_used_up_the_clients_functions_may_still_be_called() -> None:
     assert message_of(answer)["tool_calls"] == [call("b", "mine")]
 
 
+def test_ids_are_told_apart_however_often_they_come_back() -> None:
+    before = [call(identity) for identity in ("a", "a_1_0", "a_1_0x")]
+    said = [{"role": "assistant", "content": None, "tool_calls": before}, {"role": "user", "content": "And?"}]
+    answer, _ = loop(says(None, call("a")), says("Done."), messages=said)
+    assert message_of(answer)["mcp_calls"][0]["id"] == "a_1_0xx"
+
+
+def test_why_an_answer_ended_stays_true_beside_the_clients_calls_and_words() -> None:
+    answer, _ = loop(says(None, call("m", "mine"), finish="length"), own=frozenset({"mine"}))
+    assert answer.body["choices"][0]["finish_reason"] == "length"
+    answer, _ = loop(says(None, call("a"), finish="stop", refusal="I will not."), rounds=1)
+    assert message_of(answer)["content"] is None
+
+
 def test_a_withheld_answer_runs_nothing() -> None:
     answer, _ = loop(says("No", call("a"), finish="content_filter"))
     (item,) = message_of(answer)["mcp_calls"]
