@@ -148,6 +148,11 @@ def test_a_search_that_finds_nothing_or_not_all_words_says_so(stocked: Shop) -> 
     assert (some["matched"], some["messages"][0]["code"]) == ("any", "partial_match")
 
 
+def test_a_search_that_finds_nothing_at_a_price_says_what_the_price_was(stocked: Shop) -> None:
+    messages = run("search_catalog", query="headphones", filters={"price": {"min": 5, "max": 100}})["messages"]
+    assert messages[0]["content"].endswith("Prices are in minor units: 5 is 0.05 and 100 is 1.00.")
+
+
 def test_without_an_index_searches_say_when_to_try_again(shop: Shop) -> None:
     assert caught("search_catalog", IndexUnavailable, query="x").retry_after == 60
     assert caught("list_categories", IndexUnavailable).retry_after == 60
@@ -174,6 +179,7 @@ def test_barcodes_and_variants_are_ids_too_and_each_is_told_with_its_variant(sto
                             {"id": "ke-1/kramladen", "match": "exact"}]),
     ]  # fmt: skip
     assert [one["id"] for one in speaker["variants"][0]["inputs"]] == ["036000291452", "73513537"]
+    assert ids(run("lookup_catalog", ids=["4 006381 333948", "036000-29145-2", "hp-1"])) == ["ke-1", "sp-1", "hp-1"]
     larkmarket = run("lookup_catalog", ids=["ke-1", "ke-1/larkmarket"])["products"][0]["variants"]
     assert [one["id"] for one in larkmarket] == ["ke-1/kramladen", "ke-1/larkmarket"]
 
@@ -269,6 +275,16 @@ def test_offers_are_those_that_are_asked_for(stocked: Shop, filters: Json, merch
     ]
 
 
+def test_no_offer_is_the_cheapest_of_several_foreign_currencies(shop: Shop) -> None:
+    gone = offer("Soldout", 1_000, availability="out_of_stock")
+    abroad = [offer("Overseas", 2_000, currency="USD"), offer("Britain", 9_000, currency="GBP")]
+    shop.put([product("p-1", "Kettle", currency="EUR", offers=[gone, *abroad])])
+    answer = run("get_product_offers", id="p-1")
+    assert [one["cheapest"] for one in answer["offers"]] == [False, False, False]
+    (only,) = run("get_product_offers", id="p-1", filters={"currency": "USD"})["offers"]
+    assert only["cheapest"]
+
+
 def test_offers_are_no_more_than_the_limit(stocked: Shop) -> None:
     answer = run("get_product_offers", id="ke-1", limit=1)
     assert (len(answer["offers"]), answer["total_count"]) == (1, 4)
@@ -297,6 +313,19 @@ def test_categories_are_told_with_the_number_of_their_products(stocked: Shop) ->
 )  # fmt: skip
 def test_categories_are_those_below_another_down_to_a_depth(stocked: Shop, catalog: Json, paths: list[str]) -> None:
     assert [one["path"] for one in run("list_categories", **catalog)["categories"]] == paths
+
+
+def test_the_depth_counts_from_each_category_of_the_name(shop: Shop) -> None:
+    paths = ["Home > Cases > Red", "Home > Cases > Red > Dark", "Electronics > Audio > Cases > Blue"]
+    shop.put([product(f"p-{number}", "Thing", categories=[path]) for number, path in enumerate(paths)])
+    shop.build()
+    found = run("list_categories", parent="Cases", depth=1)["categories"]
+    assert [one["path"] for one in found] == ["Electronics > Audio > Cases > Blue", "Home > Cases > Red"]
+
+
+def test_a_category_without_others_below_it_is_told_to_be_one(stocked: Shop) -> None:
+    (message,) = run("list_categories", parent=HEADPHONES)["messages"]
+    assert "search_catalog" in message["content"]
 
 
 def test_an_unknown_category_is_told(stocked: Shop) -> None:

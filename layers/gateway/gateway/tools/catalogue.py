@@ -32,7 +32,7 @@ def search_catalog(given: Json) -> Json:
         "pagination": pagination | ({"cursor": found.next_cursor} if found.next_cursor else {}),
         "matched": found.matched,
     }
-    messages = _about(found)
+    messages = _about(found, query.filters)
     return (
         answer
         | ({"corrected_query": found.corrected} if found.corrected else {})
@@ -40,17 +40,23 @@ def search_catalog(given: Json) -> Json:
     )
 
 
-def _about(found: Found) -> list[Json]:
+def _about(found: Found, filters: Filters) -> list[Json]:
     if not found.total:
-        return [
-            views.info(
-                "no_results",
-                "No product fits. Try fewer or other words, or fewer filters; list_categories tells what there is.",
-            )
-        ]
+        told = (
+            "No product fits. Try fewer or other words, in the catalogue's language, or fewer filters; "
+            "list_categories tells what there is."
+        )
+        return [views.info("no_results", told + _about_prices(filters))]
     if found.matched == "any":
         return [views.info("partial_match", "Not all of these products have all of the words.")]
     return []
+
+
+def _about_prices(filters: Filters) -> str:
+    """Who asks for a price of 100, and gets nothing, may have meant 100.00."""
+    amounts = [amount for amount in (filters.price_min, filters.price_max) if amount is not None]
+    told = " and ".join(f"{amount} is {amount // 100}.{amount % 100:02}" for amount in amounts)
+    return f" Prices are in minor units: {told}." if told else ""
 
 
 def lookup_catalog(given: Json) -> Json:
@@ -83,9 +89,10 @@ def _looked_up(asked: str) -> tuple[Item, list[Json], str]:
     try:
         item, offers, _ = _whole(asked, "catalog.ids")
     except NotFound:
-        if not GTIN.fullmatch(asked):
+        gtin = re.sub("[ -]", "", asked)
+        if not GTIN.fullmatch(gtin):
             raise
-        page = products().page(Listing(Filters(), gtin=asked, limit=1))
+        page = products().page(Listing(Filters(), gtin=gtin, limit=1))
         if not page.items:
             raise
         item, offers, _ = _whole(page.items[0]["id"], "catalog.ids")
@@ -114,7 +121,8 @@ def _whole(asked: str, param: str) -> tuple[Item, list[Json], list[Item]]:
 
 def _unknown(asked: str, param: str) -> NotFound:
     return NotFound(
-        f"{param}: there is no '{asked[:128]}' in the catalogue; search_catalog gives ids of products.", param=param
+        f"{param}: there is no '{asked[:128]}' in the catalogue; search_catalog gives ids of products, and lookup_catalog by barcodes.",
+        param=param,
     )
 
 
@@ -141,28 +149,38 @@ def get_product_offers(given: Json) -> Json:
         and (not wanted.condition or offer["condition"] in wanted.condition)
         and wanted.currency in (None, offer["price"]["currency"])
     ]
-    marked = [_marked(offer, is_first=place == 0) for place, offer in enumerate(fitting[: asked.limit])]
+    cheapest = _cheapest(fitting, item.get("currency"))
     return {
         "product": {"id": item["id"], "title": item["title"]},
-        "offers": marked,
+        "offers": [_marked(offer, is_cheapest=offer is cheapest) for offer in fitting[: asked.limit]],
         "total_count": len(fitting),
         "offer_count": len(offers),
     }
 
 
-def _marked(offer: Json, *, is_first: bool) -> Json:
-    """Offers in other currencies come after those in the product's, and those that are sold out last: no first one is dearer than it looks."""
+def _cheapest(offers: Sequence[Json], currency: str | None) -> Json | None:
+    """The first of them that can be bought; none, if they are in several currencies other than the product's: nothing is converted.
+
+    Args:
+        offers: those in the product's currency before others, and what is sold out last.
+        currency: the product's.
+    """
+    buyable = [offer for offer in offers if offer["availability"] != "out_of_stock"]
+    currencies = {offer["price"]["currency"] for offer in buyable}
+    return buyable[0] if currency in currencies or len(currencies) == 1 else None
+
+
+def _marked(offer: Json, *, is_cheapest: bool) -> Json:
     known = {name: value for name, value in offer.items() if value is not None and name != "object"}
-    return known | {"cheapest": is_first and offer["availability"] != "out_of_stock"}
+    return known | {"cheapest": is_cheapest}
 
 
 def list_categories(given: Json) -> Json:
     """The categories, with the number of the products in and below each."""
     asked = arguments.read(given, arguments.CategoriesArguments).catalog
     every = live().ask(Index.categories)
-    below = every if asked.parent is None else _below(asked.parent, every)
-    base = min((_level(one) for one in below), default=0)
-    fitting = [one for one in below if _level(one) < base + asked.depth]
+    parents = ("",) if asked.parent is None else _parents(asked.parent, every)
+    fitting = [one for one in every if any(_is_below(one["path"], parent, asked.depth) for parent in parents)]
     kept = sorted(fitting, key=lambda one: (_level(one), -one["products"]))[:MOST_CATEGORIES]
     paths = {one["path"] for one in kept}
     answer: Json = {
@@ -171,6 +189,9 @@ def list_categories(given: Json) -> Json:
         ],
         "total_count": len(fitting),
     }
+    if asked.parent and not fitting:
+        told = "There are no categories below it; it is good as a filter of search_catalog."
+        answer["messages"] = [views.info("no_results", told)]
     if len(fitting) > len(kept):
         told = f"Only {len(kept)} of {len(fitting)} are here: the uppermost, and of a level the largest. Ask for those below one by parent."
         answer["messages"] = [views.info("truncated", told)]
@@ -181,8 +202,12 @@ def _level(category: Mapping[str, Any]) -> int:
     return str(category["path"]).count(SEPARATOR)
 
 
-def _below(parent: str, every: Sequence[Json]) -> list[Json]:
-    """The categories below a path, or below all categories of a name.
+def _is_below(path: str, parent: str, depth: int) -> bool:
+    return path.startswith(parent) and path.removeprefix(parent).count(SEPARATOR) < depth
+
+
+def _parents(parent: str, every: Sequence[Json]) -> tuple[str, ...]:
+    """What the paths begin with of all that is below a path, or below all categories of a name.
 
     Raises:
         NotFound: there is no such category.
@@ -194,7 +219,7 @@ def _below(parent: str, every: Sequence[Json]) -> list[Json]:
     if not parents:
         told = f"catalog.parent: there is no category '{parent[:100]}'; without a parent all are listed."
         raise NotFound(told, param="catalog.parent")
-    return [one for one in every if one["path"].startswith(parents)]
+    return parents
 
 
 def _tool(name: str, title: str, description: str, asked: type[Any], told: Json, answer: Any) -> Tool:
