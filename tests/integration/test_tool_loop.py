@@ -456,6 +456,17 @@ FORGED: dict[str, tuple[Json, str]] = {
 }
 
 
+def test_what_a_provider_cannot_do_is_named_by_the_message_that_the_client_sent(make: Callable[..., Model]) -> None:
+    model = make("openai_compatible", capabilities=["chat", "tools"])
+    model.plans([SEARCH], PRODUCT, model.text)
+    before = [*model.said, message_of(model.ask())]
+    image = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
+    for tools in ([ENTRY], [WEATHER]):
+        answer = model.ask(*tools, messages=[*before, {"role": "user", "content": [image]}])
+        assert (answer.status, answer.error["param"]) == (400, "messages[2].content[0]")
+        assert answer.error["message"].startswith("messages[2].content[0]: ")
+
+
 @pytest.mark.parametrize("case", FORGED)
 def test_calls_that_cannot_have_been_are_refused_by_their_field(openai: Model, case: str) -> None:
     item, field = FORGED[case]

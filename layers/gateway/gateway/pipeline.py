@@ -93,7 +93,7 @@ def _serve(
             answer = router.route(question.model)
         response = render(answer, cost=_cost(admission, taken), rounds=taken.rounds)
     except GatewayError as error:
-        response = error_response(error)
+        response = error_response(wanted.as_sent(error) if wanted else error)
         _settle(admission, taken, error)
     except BaseException:
         _settle(admission, taken, InternalError("unexpected"))

@@ -1,5 +1,6 @@
 """What a completion asks of the catalogue's tools, checked, and the request as models are asked it: with plain functions."""
 
+import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from gateway import keys
 from gateway.body import validate
 from gateway.context import current
-from gateway.errors import InsufficientScope, InvalidRequest
+from gateway.errors import GatewayError, InsufficientScope, InvalidRequest
 from gateway.keys import ApiKey
 from gateway.schemas import ChatCompletionRequest, McpTool, NamedTool, ToolFilter
 from gateway.tools.definitions import SERVER_LABEL, Tool
@@ -17,6 +18,7 @@ Json = dict[str, Any]
 
 SCOPE = "products"
 FORCED = {"type": "function"}
+MESSAGE = re.compile(r"messages\[(\d{1,6})\]")
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,24 @@ class Asked:
     Attributes:
         offer: the tools that the gateway runs for it; None if it asks for none.
         approved: calls of an earlier answer that the user has approved, and that are still to be run.
+        places: of the messages, among those that the client sent, if it sent others.
     """
 
     request: ChatCompletionRequest
     offer: Offer | None = None
     approved: Sequence[Approved] = ()
+    places: Sequence[int] = ()
+
+    def as_sent(self, error: GatewayError) -> GatewayError:
+        """The error, which names the messages that the client sent instead of those that the model was."""
+        if self.places:
+            error.message = MESSAGE.sub(self._as_sent, error.message)
+            error.param = error.param and MESSAGE.sub(self._as_sent, error.param)
+        return error
+
+    def _as_sent(self, found: re.Match[str]) -> str:
+        index = int(found[1])
+        return f"messages[{self.places[index]}]" if index < len(self.places) else "messages"
 
 
 def asked(request: ChatCompletionRequest, key: ApiKey) -> Asked:
@@ -60,7 +75,7 @@ def asked(request: ChatCompletionRequest, key: ApiKey) -> Asked:
     has_choice = choice is not None and choice.type == "mcp"
     if not (entries or has_choice or tells_of_tools(request)):
         return Asked(request)
-    messages, approved = expanded(request.wire()["messages"])
+    messages, places, approved = expanded(request.wire()["messages"])
     changed = request.wire() | {"messages": messages}
     offer = _offer(request, entries, key) if entries else None
     if offer:
@@ -72,7 +87,7 @@ def asked(request: ChatCompletionRequest, key: ApiKey) -> Asked:
         raise InvalidRequest(f"{param}: there is no tool of type 'mcp' that could be run.", param=param)
     if has_choice:
         changed["tool_choice"] = _choice(changed["tool_choice"], offer)
-    return Asked(validate(changed, ChatCompletionRequest), offer, approved)
+    return Asked(validate(changed, ChatCompletionRequest), offer, approved, places)
 
 
 def _offer(request: ChatCompletionRequest, entries: Sequence[tuple[int, McpTool]], key: ApiKey) -> Offer:

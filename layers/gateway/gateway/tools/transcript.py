@@ -116,13 +116,14 @@ def tells_of_tools(request: ChatCompletionRequest) -> bool:
     return any(name in message for message in request.wire()["messages"] for name in FIELDS)
 
 
-def expanded(messages: Sequence[Json]) -> tuple[list[Json], list[Approved]]:
-    """The conversation as the model had it, and the calls that the user has approved and that are still to be run.
+def expanded(messages: Sequence[Json]) -> tuple[list[Json], list[int], list[Approved]]:
+    """The conversation as the model had it, the place of each of its messages among the client's, and the calls that the user has
+    approved and that are still to be run.
 
     Raises:
         InvalidRequest: what the messages tell of calls cannot have been; `param` names the field.
     """
-    found, asked, waiting = list[Json](), dict[str, Json](), dict[str, Approved]()
+    found, places, asked, waiting = list[Json](), list[int](), dict[str, Json](), dict[str, Approved]()
     for place, message in enumerate(messages):
         plain = {name: value for name, value in message.items() if name not in FIELDS}
         response = message.get("mcp_approval_response")
@@ -141,7 +142,8 @@ def expanded(messages: Sequence[Json]) -> tuple[list[Json], list[Approved]]:
                 waiting[call.id] = Approved(call, place, len(found) - 1)
         else:
             found.append(plain)
-    return found, list(waiting.values())
+        places += [place] * (len(found) - len(places))
+    return found, places, list(waiting.values())
 
 
 def _denial(response: Json) -> str:
