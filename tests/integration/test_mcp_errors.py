@@ -91,6 +91,13 @@ def test_an_id_that_the_protocol_does_not_take_is_refused(endpoint: Endpoint, id
     assert "id" in answer.error["message"]
 
 
+def test_an_id_that_no_answer_could_carry_back_is_refused(endpoint: Endpoint) -> None:
+    assert endpoint.ask("tools/list", identifier='"' * 65_536).status == 200
+    answer = endpoint.ask("tools/list", identifier='"' * 65_537)
+    assert told(answer) == (400, -32600, None)
+    assert len(answer.text) < 1000
+
+
 @pytest.mark.parametrize("identifier", [0, -1, 2**53 + 1, 10**30, "", "a", "ü", "1", "x" * 10_000])
 def test_an_id_comes_back_as_it_was_sent(endpoint: Endpoint, identifier: Any) -> None:
     answer = endpoint.ask("tools/list", identifier=identifier)
@@ -109,6 +116,13 @@ def test_a_message_of_five_megabytes_is_answered_and_a_longer_one_refused(endpoi
     answer = endpoint.ask("tools/call", params | {"more": "x" * 1000})
     assert told(answer) == (413, -32000, None)
     assert [row["status"] for row in endpoint.gateway.rows()] == [200, 413]
+
+
+def test_a_message_that_is_longer_written_anew_is_answered_too(endpoint: Endpoint) -> None:
+    message = json.dumps(request(endpoint.era, "tools/call", {"name": "get_product", "arguments": {"id": [0]}}))
+    named = {"Mcp_Method": "tools/call", "Mcp_Name": "get_product"} if endpoint.era == NEW else {}
+    answer = endpoint.post(message.replace("[0]", f"[{','.join(['1e15'] * 1_000_000)}]"), **named)
+    assert answer.json["result"]["isError"] is True
 
 
 def test_a_body_in_base64_is_read_and_one_that_is_broken_refused(shop: Shop) -> None:
@@ -246,7 +260,8 @@ def test_a_foreign_cursor_is_named(endpoint: Endpoint, shop: Shop) -> None:
     shop.build()
     answer = endpoint.ask("resources/list", {"cursor": "x"})
     assert told(answer) == (400 if endpoint.era == NEW else 200, -32602, 1)
-    assert answer.error["data"]["param"] == "cursor"
+    assert answer.error["data"]["param"] == "params.cursor"
+    assert "nextCursor" in answer.error["message"]
 
 
 # Versions and the headers of the newest one.

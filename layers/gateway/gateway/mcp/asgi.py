@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,6 @@ from gateway.body import field_error
 from gateway.errors import GatewayError, InternalError, InvalidRequest, ProtocolError, ResponseTooLarge
 from gateway.http import (
     MAX_ANSWER_BYTES,
-    MAX_BODY_BYTES,
     Event,
     Response,
     request_headers,
@@ -75,8 +75,8 @@ class Asgi:
 
     async def _serve(self, exchange: "_Exchange") -> None:
         manager = StreamableHTTPSessionManager(
-            self._server, json_response=True, stateless=True, max_request_body_size=2 * MAX_BODY_BYTES
-        )
+            self._server, json_response=True, stateless=True, max_request_body_size=sys.maxsize
+        )  # its size was checked as it was sent; written anew it may be longer: 1e15 becomes 1000000000000000.0
         async with manager.run():
             await manager.handle_request(exchange.scope, exchange.receive, exchange.send)
 

@@ -14,6 +14,7 @@ from gateway.mcp.rpc import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
     INVALID_REQUEST,
+    LONGEST_ID,
     PARSE_ERROR,
     UNSUPPORTED_VERSION,
     is_id,
@@ -86,7 +87,7 @@ def _check_envelope(body: dict[str, Any]) -> None:
     if body.get("jsonrpc") != "2.0":
         raise _invalid('jsonrpc: must be "2.0".')
     if "id" in body and not is_id(body["id"]):
-        raise _invalid("id: must be a string or a whole number.")
+        raise _invalid(f"id: must be a string of at most {LONGEST_ID} characters, or a whole number.")
     if "method" not in body and ("result" in body or "error" in body):
         return
     method = body.get("method")

@@ -31,7 +31,13 @@ SUGGESTIONS = 20
 async def listed(_: Context, params: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
     """A page of the products; before the first of them the categories."""
     cursor = params.cursor if params else None
-    found = live().ask(lambda index: index.search(Query(limit=PAGE, cursor=cursor)))
+    try:
+        found = live().ask(lambda index: index.search(Query(limit=PAGE, cursor=cursor)))
+    except InvalidRequest:
+        place = "params.cursor"
+        raise InvalidRequest(
+            f"{place}: must be the nextCursor of the page before, as it was given.", param=place
+        ) from None
     products = [_resource(product) for product in found.products]
     first = [] if cursor else [_categories()]
     return types.ListResourcesResult(resources=first + products, next_cursor=found.next_cursor)

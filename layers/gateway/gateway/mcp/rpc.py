@@ -15,6 +15,9 @@ INTERNAL_ERROR = -32603
 REFUSED = -32000
 """Of the numbers that are an implementation's own, the one that other servers give for what HTTP itself refuses: no key, a limit."""
 
+LONGEST_ID = 65_536
+"""One as long as a message may be would make any answer, an error too, longer than Lambda returns."""
+
 OLD_NOT_FOUND = -32002
 HEADER_MISMATCH = -32020
 UNSUPPORTED_VERSION = -32022
@@ -84,5 +87,7 @@ def request_id(event: Event) -> int | str | None:
 
 
 def is_id(value: Any) -> bool:
-    """Whether the protocol takes it as a request's id."""
-    return isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
+    """Whether the protocol takes it as a request's id, and an answer can carry it back."""
+    if isinstance(value, str):
+        return len(value) <= LONGEST_ID
+    return isinstance(value, int) and not isinstance(value, bool)
