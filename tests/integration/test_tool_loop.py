@@ -246,8 +246,7 @@ def test_a_stream_carries_the_calls_the_sums_and_the_number_of_rounds(model: Mod
 
 
 def test_openais_client_puts_a_stream_together_and_its_message_can_be_sent_back(openai: Model) -> None:
-    both = [PRODUCT, CITY]
-    openai.plans([SEARCH, PRODUCT], both)
+    openai.plans([SEARCH, PRODUCT], [PRODUCT, CITY])
     state: Any = ChatCompletionStreamState()
     for event in openai.ask(ENTRY, WEATHER, stream=True, stream_options={"include_usage": True}).events:
         state.handle_chunk(ChatCompletionChunk.model_validate(event))

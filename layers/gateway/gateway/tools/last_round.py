@@ -28,8 +28,8 @@ def last(request: ChatCompletionRequest, deployment: Deployment) -> ChatCompleti
 
 def _ended(message: dict[str, Any]) -> dict[str, Any]:
     """The last message, and that there are no more calls; of the model's own words that it is to continue nothing is changed."""
-    content = message.get("content")
     if message["role"] == "assistant":
         return message
+    content = message["content"]
     more = content + NO_MORE if isinstance(content, str) else [*content, {"type": "text", "text": NO_MORE}]
     return message | {"content": more}
