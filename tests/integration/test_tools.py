@@ -105,10 +105,21 @@ def test_a_search_shows_products_as_the_protocol_has_them(stocked: Shop) -> None
                 "title": "Best offer",
                 "description": {"plain": "The cheapest of 4 offers."},
                 "price": {"amount": 3000, "currency": "EUR"},
-                "availability": {"available": True, "status": "in_stock"},
             }
         ],
     }
+
+
+def test_the_cheapest_offer_is_not_said_to_be_in_stock_because_a_dearer_one_is(shop: Shop) -> None:
+    gone = offer("Soldout", 1_000, availability="out_of_stock")
+    later, now = offer("Later", 2_000, availability="backorder"), offer("Now", 3_000)
+    for number, offers in enumerate([[gone, now, later], [later], [gone, gone | {"merchant": "Too"}]]):
+        shop.put([product(f"p-{number}", "Kettle", offers=offers)])
+    shop.build()
+    found = {one["id"]: one for one in run("search_catalog", query="kettle")["products"]}
+    assert found["p-0"]["availability"]["status"] == "in_stock"
+    told = [found[f"p-{number}"]["variants"][0].get("availability", {}).get("status") for number in range(3)]
+    assert told == [None, "backorder", "out_of_stock"]
 
 
 @pytest.mark.parametrize(

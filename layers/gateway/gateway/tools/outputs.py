@@ -64,7 +64,7 @@ SOMETIMES: Json = {
     "brand": TEXT,
     "url": TEXT,
     "price_range": _told(_object({"min": PRICE, "max": PRICE}), "Without shipping."),
-    "availability": AVAILABILITY,
+    "availability": _told(AVAILABILITY, "Of the offer that is best to be had, not always the cheapest."),
     "rating": _object({"value": {"type": "number"}, "scale_max": COUNT, "count": COUNT}),
     "barcodes": _list(_object({"type": TEXT, "value": TEXT})),
 }

@@ -25,17 +25,19 @@ def found(told: Json) -> Json:
 
     Args:
         told: its summary. The index has no descriptions and no single offers, so the title stands for the one, and what the summary
-            says of the best offer for the others.
+            says of the cheapest offer for the others. Whether that very offer is to be had is known only if it is the only one,
+            or if all are sold out.
     """
     whole = _product(told, told["title"])
     price = told["price_range"]
     count = told["offer_count"]
+    is_known = count == 1 or told["availability"] == "out_of_stock"
     best = {
         "id": told["id"],
         "title": "Best offer",
         "description": {"plain": f"The cheapest of {count} offers." if count > 1 else "The only offer."},
         "price": price and price["min"],
-        "availability": _availability(told["availability"]),
+        "availability": _availability(told["availability"]) if is_known else None,
     }
     return whole | {"variants": [_known(best)] if price else []}
 
