@@ -4,9 +4,9 @@ of the catalogue's answers.
 | in the user's text | becomes |
 |---|---|
 | "find", "I need", "looking for", "do you sell" …, or a price, or one of the words below | a search, for the words that are left |
-| "under 100 euros", "up to $99.99", "below 80" | the highest price |
+| "under 100 euros", "up to $99.99", "below 80", "max 50 EUR", "budget 50 EUR" | the highest price |
 | "over 50 pounds", "at least €30" | the least price |
-| "between 50 and 120 EUR", "from 50 to 120 euros" | both |
+| "between 50 and 120 EUR", "from 50 to 120 euros", "over 50 but under 120" | both |
 | "cheapest", "most expensive", "best rated", "newest" | the order |
 | "in stock" | the availability |
 | "offers", "sellers" | after the search, the offers of the first product |
@@ -49,16 +49,19 @@ SORTS = {
 _NAMES = "|".join(CURRENCIES.values())
 _NUMBER = r"\d[\d,]*(?:\.\d+)?"
 _MONEY = rf"(?:(?:{_NAMES})\s?{_NUMBER}|{_NUMBER}\s?(?:{_NAMES})(?!\w))"
-_AMOUNT = rf"(?:{_MONEY}|{_NUMBER}(?=\s*(?:$|[.,;!?)]|(?:and|with|or|please|for|in|that|to)\b)))"
+_AMOUNT = rf"(?:{_MONEY}|{_NUMBER}(?=\s*(?:$|[.,;!?)](?!\d)|(?:and|but|with|or|please|for|in|that|to)\b)))"
+_LEAST, _MOST = "over|above|more than|at least", "under|below|less than|cheaper than|up to|at most|no more than"
 BOUNDS = [
     rf"(?:between|from)\s+(?P<min>{_AMOUNT})\s+(?:and|to)\s+(?P<max>{_AMOUNT})",
-    rf"(?:under|below|less than|cheaper than|up to|at most|no more than)\s+(?P<max>{_AMOUNT})",
-    rf"(?:for|within)\s+(?P<max>{_MONEY})",
-    rf"(?:over|above|more than|at least|from)\s+(?P<min>{_AMOUNT})",
+    rf"(?:{_LEAST})\s+(?P<min>{_AMOUNT})\s+(?:and|but)\s+(?:{_MOST})\s+(?P<max>{_AMOUNT})",
+    rf"(?:{_MOST})\s+(?P<max>{_AMOUNT})\s+(?:and|but)\s+(?:{_LEAST})\s+(?P<min>{_AMOUNT})",
+    rf"(?:{_MOST})\s+(?P<max>{_AMOUNT})",
+    rf"(?:for|within|max(?:imum)?|budget(?: of| is)?:?)\s+(?P<max>{_MONEY})",
+    rf"(?:{_LEAST}|from)\s+(?P<min>{_AMOUNT})",
 ]
 """The first that fits counts. A number with another unit, such as hours, is no price."""
 ASKING = re.compile(
-    r"\b(?:find|search|look(?:ing)? for|shop(?:ping)? for|i(?:'d| would)? (?:need|want|like)|show me|recommend|suggest|buy|do you (?:have|sell)"
+    r"\b(?:find|search|look(?:ing)? for|shop(?:ping)? for|i(?:'d| would)? (?:need|want|like)(?! (?:to|help)\b)|show me|recommend|suggest|buy|do you (?:have|sell)"
     r"|who sells|offers?|sellers?)\b",
     re.IGNORECASE,
 )
@@ -208,17 +211,23 @@ def _found(content: Json) -> str:
     products, total = content["products"], content["pagination"]["total_count"]
     if not products:
         return "I found no product that fits. Try other words, or a wider price range."
+    partly = ["Not all of them have all of the words."] if content.get("matched") == "any" else []
     meant = f" for '{content['corrected_query']}'" if content.get("corrected_query") else ""
     lines = [f"{place}. {_product(product)}" for place, product in enumerate(products, 1)]
     return "\n".join(
-        [f"I found {len(products)} of {total} products{meant}:" if total > 1 else "I found one product:", *lines]
+        [
+            f"I found {len(products)} of {total} products{meant}:" if total > 1 else "I found one product:",
+            *lines,
+            *partly,
+        ]
     )
 
 
 def _product(product: Json) -> str:
     price = product.get("price_range")
     status = (product.get("availability") or {}).get("status")
-    known = [_money(price["min"]) if price else "no price", _spaced(status) if status else None]
+    since = "from " if price and price["min"] != price.get("max", price["min"]) else ""
+    known = [f"{since}{_money(price['min'])}" if price else "no price", _spaced(status) if status else None]
     return f"{product['title']} — {', '.join(filter(None, known))} (id {product['id']})"
 
 
