@@ -140,10 +140,21 @@ def test_with_calls_used_up_the_clients_functions_may_still_be_called() -> None:
 
 
 def test_ids_are_told_apart_however_often_they_come_back() -> None:
-    before = [call(identity) for identity in ("a", "a_1_0", "a_1_0x")]
+    before = [call(identity) for identity in ("a", "a_3", "a_4")]
     said = [{"role": "assistant", "content": None, "tool_calls": before}, {"role": "user", "content": "And?"}]
     answer, _ = loop(says(None, call("a")), says("Done."), messages=said)
-    assert message_of(answer)["mcp_calls"][0]["id"] == "a_1_0xx"
+    assert message_of(answer)["mcp_calls"][0]["id"] == "a_5"
+
+
+def test_ids_stay_as_short_as_openai_wants_them() -> None:
+    said: list[Json] = [{"role": "assistant", "content": None, "tool_calls": [call("i" * 40)]}]
+    for _ in range(60):
+        answer, _ = loop(says(None, call("i" * 40)), says("Done."), messages=said)
+        said.append(
+            {"role": "assistant", "content": None, "tool_calls": [call(message_of(answer)["mcp_calls"][0]["id"])]}
+        )
+    ids = [one["tool_calls"][0]["id"] for one in said]
+    assert (len(set(ids)), max(map(len, ids))) == (61, 40)
 
 
 def test_why_an_answer_ended_stays_true_beside_the_clients_calls_and_words() -> None:

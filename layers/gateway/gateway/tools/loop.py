@@ -94,8 +94,8 @@ class Loop:
     def _said(self, answer: Answer, number: int, messages: Sequence[Json]) -> _Said:
         choice = answer.body["choices"][0]
         message = choice["message"]
-        said = _Said(message, choice.get("finish_reason") or "stop", [], [], [])
-        for place, call in enumerate(_told_apart(message.get("tool_calls") or (), messages, number)):
+        said = _Said(message, choice["finish_reason"], [], [], [])
+        for place, call in enumerate(_told_apart(message.get("tool_calls") or (), messages)):
             name = (call.get("function") or {}).get("name")
             if name is None or name in self.offer.own:
                 said.theirs.append(call)
@@ -133,14 +133,17 @@ def _unforced(choice: Any) -> Any:
     return choice | {"allowed_tools": allowed | {"mode": "auto"}} if isinstance(allowed, dict) else None
 
 
-def _told_apart(calls: Sequence[Json], messages: Sequence[Json], number: int) -> list[Json]:
-    """The calls, with ids that no other call of the conversation has: there are providers that count anew in each answer."""
+def _told_apart(calls: Sequence[Json], messages: Sequence[Json]) -> list[Json]:
+    """The calls, with ids that no other call of the conversation has: there are providers that count anew in each answer.
+
+    They stay short, however long the conversation: OpenAI takes up to 40 characters.
+    """
     seen = {call["id"] for message in messages for call in message.get("tool_calls") or ()}
     found = list[Json]()
-    for place, call in enumerate(calls):
-        identity = call["id"] if call["id"] not in seen else f"{call['id'][:48]}_{number}_{place}"
+    for call in calls:
+        identity, count = call["id"], len(seen)
         while identity in seen:
-            identity += "x"
+            identity, count = f"{call['id'][:30]}_{count}", count + 1
         seen.add(identity)
         found.append(call | {"id": identity})
     return found
