@@ -159,6 +159,14 @@ def test_a_search_that_finds_nothing_or_not_all_words_says_so(stocked: Shop) -> 
     assert (some["matched"], some["messages"][0]["code"]) == ("any", "partial_match")
 
 
+def test_a_search_in_a_category_that_there_is_not_says_so(stocked: Shop) -> None:
+    filters = {"categories": ["audio", "Footwear", "Electronics > Shoes"], "brand": "Nobody"}
+    (message,) = run("search_catalog", filters=filters)["messages"]
+    assert message["content"].endswith("There is no category 'Footwear' or 'Electronics > Shoes'.")
+    (known,) = run("search_catalog", filters={"categories": ["audio"], "brand": "Nobody"})["messages"]
+    assert known["content"].endswith("tells what there is.")
+
+
 def test_a_search_that_finds_nothing_at_a_price_says_what_the_price_was(stocked: Shop) -> None:
     messages = run("search_catalog", query="headphones", filters={"price": {"min": 5, "max": 100}})["messages"]
     assert messages[0]["content"].endswith("Prices are in minor units: 5 is 0.05 and 100 is 1.00.")

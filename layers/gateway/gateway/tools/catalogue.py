@@ -46,10 +46,16 @@ def _about(found: Found, filters: Filters) -> list[Json]:
             "No product fits. Try fewer or other words, in the catalogue's language, or fewer filters; "
             "list_categories tells what there is."
         )
-        return [views.info("no_results", told + _about_prices(filters))]
+        return [views.info("no_results", told + _about_categories(filters) + _about_prices(filters))]
     if found.matched == "any":
         return [views.info("partial_match", "Not all of these products have all of the words.")]
     return []
+
+
+def _about_categories(filters: Filters) -> str:
+    every = live().ask(Index.categories) if filters.categories else []
+    unknown = [f"'{wanted[:100]}'" for wanted in filters.categories if not _named(wanted, every)]
+    return f" There is no category {' or '.join(unknown)}." if unknown else ""
 
 
 def _about_prices(filters: Filters) -> str:
@@ -202,6 +208,12 @@ def _level(category: Mapping[str, Any]) -> int:
     return str(category["path"]).count(SEPARATOR)
 
 
+def _named(wanted: str, every: Sequence[Json]) -> list[Json]:
+    """The category of a path, or all categories of a name."""
+    key = wanted.casefold()
+    return [one for one in every if key in (one["path"].casefold(), one["name"].casefold())]
+
+
 def _is_below(path: str, parent: str, depth: int) -> bool:
     return path.startswith(parent) and path.removeprefix(parent).count(SEPARATOR) < depth
 
@@ -212,10 +224,7 @@ def _parents(parent: str, every: Sequence[Json]) -> tuple[str, ...]:
     Raises:
         NotFound: there is no such category.
     """
-    wanted = parent.casefold()
-    parents = tuple(
-        one["path"] + SEPARATOR for one in every if wanted in (one["path"].casefold(), one["name"].casefold())
-    )
+    parents = tuple(one["path"] + SEPARATOR for one in _named(parent, every))
     if not parents:
         told = f"catalog.parent: there is no category '{parent[:100]}'; without a parent all are listed."
         raise NotFound(told, param="catalog.parent")
