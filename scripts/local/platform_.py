@@ -14,6 +14,7 @@ from local import access, aws, build, catalogue, console, envs, logs, providers
 from local.access import Access
 from local.console import Failure, Say, step
 from local.emulator import DEFAULT_PORT, Emulator
+from local.lock import waiting_lock
 from local.stack import Stack, sam_environment
 from operate.target import Target
 
@@ -24,13 +25,14 @@ HOME = envs.ROOT / ".local"
 class Platform:
     """One emulator with its state in `home`, on `port`; platforms with different homes and ports share nothing.
 
-    `environment` is where providers' keys are taken from.
+    `environment` is where providers' keys are taken from. What is built is kept in `home`, or in `builds`, which platforms may share.
     """
 
     home: Path = HOME
     port: int = DEFAULT_PORT
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     say: Say = console.say
+    builds: Path | None = None
 
     def start(self) -> Access:
         """Everything up to a gateway that has just answered. What is already there and right is kept."""
@@ -64,14 +66,19 @@ class Platform:
         """Build what is deployed, unless it is built already; returns the sources' fingerprint."""
         envs.ensure(["sam", "emulator"])
         sources = build.fingerprint()
-        if not build.is_built(self.home / "build", sources):
-            with step("Building the layers and the template", self.say):
-                build.build(self.home / "build", self.home / "logs" / "build.log", sources)
+        with waiting_lock(self._built.with_suffix(".lock")):
+            if not build.is_built(self._built, sources):
+                with step("Building the layers and the template", self.say):
+                    build.build(self._built, self.home / "logs" / "build.log", sources)
         return sources
+
+    @property
+    def _built(self) -> Path:
+        return self.builds or self.home / "build"
 
     def deploy(self, stack: Stack) -> None:
         """Deploy another stack of the same build into the running emulator."""
-        stack.deploy(self.home / "build", self.home / "logs" / f"deploy-{stack.name}.log", build.fingerprint())
+        stack.deploy(self._built, self.home / "logs" / f"deploy-{stack.name}.log", build.fingerprint())
 
     def sam(self, *arguments: str | Path, cwd: Path = envs.ROOT, stdin: str = "") -> "subprocess.CompletedProcess[str]":
         """Run any sam command against the emulator, as a user with these credentials would."""

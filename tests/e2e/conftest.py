@@ -11,7 +11,7 @@ import pytest
 from openai import OpenAI
 
 from gateway import key_store
-from local import providers
+from local import envs, providers
 from local.access import Access, create
 from local.platform_ import Platform
 from local.stack import Stack
@@ -21,6 +21,8 @@ from tests.upstream.gemini_api.protocol import Gemini
 
 PROVIDER_KEY = "sk-canary-provider-key-5d1f"
 SHELL_CANARY = "canary-of-the-shell-77aa"
+BUILDS = envs.ROOT / ".local" / "tests-build"
+"""All platforms of the tests are made of the same build."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def gateway(
         "GEMINI_API_KEY": PROVIDER_KEY,
         "GEMINI_BASE_URL": gemini.url,
     }
-    platform = Platform(tmp_path_factory.mktemp("gateway"), free_port(), environment=exported)
+    platform = Platform(tmp_path_factory.mktemp("gateway"), free_port(), environment=exported, builds=BUILDS)
     with pytest.MonkeyPatch.context() as shell:
         for name in ("AWS_ENDPOINT_URL", "GROQ_API_KEY", "SHELL_CANARY"):
             shell.setenv(name, SHELL_CANARY)
@@ -150,7 +152,7 @@ def impatient(gateway: Gateway) -> Iterator[Gateway]:
 @pytest.fixture(scope="session")
 def other_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """An emulator beside the gateway's, with nothing in it."""
-    platform = Platform(tmp_path_factory.mktemp("other"), free_port(), environment={})
+    platform = Platform(tmp_path_factory.mktemp("other"), free_port(), environment={}, builds=BUILDS)
     platform.emulator.ensure()
     yield platform
     platform.stop()

@@ -15,7 +15,7 @@ import requests
 
 from local import envs
 from local.platform_ import Platform
-from tests.e2e.conftest import PROVIDER_KEY, SHELL_CANARY, Gateway, free_port
+from tests.e2e.conftest import BUILDS, PROVIDER_KEY, SHELL_CANARY, Gateway, free_port
 
 PROBE = """
 import os
@@ -158,7 +158,7 @@ def test_two_stacks_in_one_emulator_do_not_take_each_others_keys(gateway: Gatewa
 
 
 def test_a_killed_emulator_and_a_lost_file_are_recovered_with_the_same_keys(tmp_path: Path) -> None:
-    platform = Platform(tmp_path / "home", free_port(), environment={})
+    platform = Platform(tmp_path / "home", free_port(), environment={}, builds=BUILDS)
     first = platform.start()
     try:
         os.kill(json.loads((platform.home / "emulator.json").read_text())["pid"], signal.SIGKILL)
