@@ -66,6 +66,8 @@ class Probes:
             yield f"The MCP server does not answer with only its layers and boto3: {told}"
             return
         console.say(f"The MCP server answered {told['answers']} requests with only its layers and boto3.")
+        if told["late"]:
+            yield f"The MCP server imports {listed(told['late'])} only when it is asked."
         for request, answer in told["wrong"].items():
             yield f"With only its layers and boto3 the MCP server answers {request} by {json.dumps(answer)[:300]}"
 

@@ -30,7 +30,8 @@ Checks the built layers (a folder such as .aws-sam/build, which contains Gateway
 - built for Lambda: every compiled extension is there for Python 3.13 on both CPUs;
 - run by a Python or CPU that they were not built for, the gateway says so in a sentence;
 - run by the Python that they were built for: every handler imports with only its layers and boto3 on its path, and
-  loads no top-level package but those of scripts/checks/imports.toml; the MCP server also answers so.
+  loads no top-level package but those of scripts/checks/imports.toml; the MCP server also answers so, and imports
+  nothing more for it.
 Import times are the median of 3 fresh interpreters, the layers' files not yet compiled, as on a cold start."""
 
 

@@ -2,9 +2,11 @@
 what the SDK imports as late as that has to be there, too, although packages that it depends on were left out.
 
 Arguments: the layers' python folders, the folder with boto3.
-Prints JSON in its last line: {"answers": how many were right, "wrong": {request: its answer}}.
+Prints JSON in its last line: {"answers": how many were right, "wrong": {request: its answer}, "late": [the modules that a request
+was the first to import, not the cold start]}.
 """
 
+import importlib
 import json
 import os
 import sys
@@ -42,9 +44,12 @@ def probe() -> None:
     ]
     for make, version in ((_old, OLD), (_new, NEW)):
         sent += [(f"{version} wrong {method}", make(method, params), "error") for method, params in FAULTS.items()]
+    importlib.import_module("gateway.mcp.endpoint").adapter()  # found only once the layers are on the path
+    loaded = set(sys.modules)
     answers = [(name, _answer(event), member) for name, event, member in sent]
     wrong = {name: answer for name, answer, member in answers if not _fits(answer, member)}
-    print(json.dumps({"answers": len(answers) - len(wrong), "wrong": wrong}))
+    late = sorted(sys.modules.keys() - loaded)
+    print(json.dumps({"answers": len(answers) - len(wrong), "wrong": wrong, "late": late}))
 
 
 def _old(method: str, params: dict[str, Any]) -> dict[str, Any]:

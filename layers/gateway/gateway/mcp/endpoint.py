@@ -2,6 +2,7 @@
 
 import functools
 
+import anyio
 from mcp_types.methods import SPEC_CLIENT_METHODS, SPEC_CLIENT_NOTIFICATION_METHODS
 
 from gateway import keys
@@ -50,7 +51,8 @@ def _check_origin(origin: str | None) -> None:
 
 @functools.cache
 def adapter() -> Asgi:
-    """The instance's server."""
+    """The instance's server. What its event loops run on is imported when one first runs: that is now, not in the first request."""
+    anyio.run(anyio.sleep, 0)
     return Asgi(catalogue_server(), _note)
 
 
