@@ -228,6 +228,8 @@ def test_a_tool_that_is_not_there_is_no_result_but_an_error(endpoint: Endpoint, 
         ("resources/read", {}, "params.uri"),
         ("prompts/get", {}, "params.name"),
         ("prompts/get", {"name": "find_products", "arguments": []}, "params.arguments"),
+        ("prompts/get", {"name": "find_products", "arguments": {"need": "x", "Need": 5}}, "params.arguments.Need"),
+        ("tools/call", {"name": "get_product", "requestState": 5}, "params.requestState"),
         ("completion/complete", {}, "params.argument"),
         ("completion/complete", {"ref": {"type": "ref/prompt", "name": "best_offer"}, "argument": {"name": "product_id", "value": 5}}, "params.argument.value"),
         ("completion/complete", {"ref": {"type": "ref/prompt"}, "argument": {"name": "a", "value": "b"}}, "params.ref.name"),
@@ -240,6 +242,12 @@ def test_a_parameter_of_the_wrong_type_is_named(endpoint: Endpoint, method: str,
     assert answer.error["data"]["param"] == param
     assert answer.error["message"].startswith(f"{param}: ")
     assert endpoint.gateway.row()["error_code"] == "invalid_params"
+
+
+def test_a_key_that_is_wrong_is_told_without_the_checkers_own_word_for_keys(endpoint: Endpoint) -> None:
+    arguments = {"query": "x", "filters": {"attributes": {" ": ["a"]}}}
+    told_to_model = endpoint.call("search_catalog", arguments)["content"][0]["text"]
+    assert told_to_model == "catalog.filters.attributes. : must be an attribute's name, such as colour."
 
 
 @pytest.mark.parametrize(

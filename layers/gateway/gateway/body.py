@@ -122,8 +122,8 @@ def field_error(error: ValidationError) -> InvalidRequest:
 
 
 def _path(problem: Any) -> Location:
-    """Where the problem is: pydantic's location, without unions' tags (`<text>`) and with a validator's own field."""
-    path = tuple(part for part in problem["loc"] if not str(part).startswith("<"))
+    """Where the problem is: pydantic's location, without unions' tags (`<text>`), its word for keys, and with a validator's own field."""
+    path = tuple(part for part in problem["loc"] if not str(part).startswith("<") and part != "[key]")
     field = problem.get("ctx", {}).get("field")
     return (*path, field) if field else path
 

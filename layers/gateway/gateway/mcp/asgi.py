@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import mcp_types as types
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -35,7 +36,7 @@ from gateway.mcp.rpc import CODES, INTERNAL_ERROR, METHOD_NOT_FOUND, error_objec
 STREAMED = "subscriptions/listen"
 """Answered by a stream alone, which Lambda behind this API cannot give."""
 
-BRANCH = re.compile(r"\.(?:[A-Z]\w+|str|int)(?=[.:]|$)")
+BRANCH = re.compile(r"\.([A-Z]\w+|str|int)(?=[.[]|$)")
 
 logging.getLogger("mcp").setLevel(logging.CRITICAL + 1)  # its lines quote requests; each request has a line of our own
 
@@ -88,16 +89,19 @@ async def _in_our_words(ctx: ServerRequestContext[Any, Any], call_next: CallNext
     except MCPError:
         raise
     except ValidationError as error:
-        raise _told(_without_branches(field_error(error))) from None
+        raise _told(_by_its_path(field_error(error))) from None
     except GatewayError as error:
         raise _told(error) from None
     except Exception as error:  # noqa: BLE001 - a fault of a handler's is its request's alone
         raise _told(unexpected(error)) from None
 
 
-def _without_branches(error: InvalidRequest) -> InvalidRequest:
-    """Without the names of the SDK's classes, which stand for the branches of a union."""
-    return InvalidRequest(BRANCH.sub("", error.message), param=BRANCH.sub("", error.param or "") or None)
+def _by_its_path(error: InvalidRequest) -> InvalidRequest:
+    """Named from the message down, without the names of the SDK's classes, which stand for the branches of a union."""
+    found = error.param or ""
+    path = BRANCH.sub(lambda name: name[0] if name[1][0].isupper() and not hasattr(types, name[1]) else "", found)
+    param = path if path.partition(".")[0] == "params" else f"params.{path}"
+    return InvalidRequest(param + error.message.removeprefix(found), param=param)
 
 
 def _told(error: GatewayError) -> MCPError:
