@@ -218,6 +218,17 @@ def test_a_call_that_needs_approval_goes_back_and_is_run_once_it_is_approved(mod
     assert [row.get("tools") is not None for row in model.gateway.rows()] == [False, True, False]
 
 
+def test_what_always_needs_approval_needs_it_whatever_never_does(openai: Model) -> None:
+    approval = {
+        "never": {"tool_names": ["search_catalog", "get_product"]},
+        "always": {"tool_names": ["get_product", "talks"]},
+    }
+    openai.plans([SEARCH, PRODUCT])
+    answer = openai.ask(ENTRY | {"require_approval": approval})
+    assert [one["name"] for one in message_of(answer)["mcp_approval_requests"]] == ["get_product"]
+    assert [name for _, name, *_ in results(answer)] == ["search_catalog"]
+
+
 def test_a_call_that_is_not_approved_is_not_run_and_the_model_learns_why(model: Model) -> None:
     model.plans([SEARCH])
     message = message_of(model.ask({"type": "mcp", "server_label": "catalogue"}))
@@ -401,6 +412,9 @@ REFUSED: dict[str, tuple[Json, str]] = {
         {"tools": [ENTRY, *({"type": "function", "function": {"name": f"f{i}"}} for i in range(126))]}, "tools",
     ),
     "a choice of another server": ({"tool_choice": {"type": "mcp", "server_label": "x"}}, "tool_choice.server_label"),
+    "a choice of a server that is not there": (
+        {"tools": [WEATHER], "tool_choice": {"type": "mcp", "server_label": "catalogue"}}, "tool_choice.server_label",
+    ),
     "a choice of an unknown tool": (
         {"tool_choice": {"type": "mcp", "server_label": "catalogue", "name": "x"}}, "tool_choice.name",
     ),

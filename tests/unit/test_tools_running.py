@@ -76,9 +76,9 @@ def item(identity: str, place: int, **fields: Any) -> Json:
 
 def test_calls_find_their_places_among_the_clients_whatever_their_order() -> None:
     mine = {"id": "m", "type": "function", "function": {"name": "mine", "arguments": "{}"}}
-    told = [item("c", 2), item("a", 0)]
+    told = [item("b", 1), item("a", 0)]
     said, *results = expanded([{"role": "assistant", "content": None, "tool_calls": [mine], "mcp_calls": told}])[0]
-    assert [call["id"] for call in said["tool_calls"]] == ["a", "m", "c"]
+    assert [call["id"] for call in said["tool_calls"]] == ["a", "b", "m"]
     assert [result["content"] for result in results] == ["", ""]
 
 
