@@ -505,6 +505,14 @@ def test_an_approval_is_answered_once(openai: Model) -> None:
     )
     answer = openai.ask(messages=[*openai.said, message, yes, no])
     assert (answer.status, answer.error["param"]) == (400, "messages[3].mcp_approval_response")
+    answer = openai.ask(WEATHER, messages=[*openai.said, message, yes])  # and what may not be run any more is not
+    assert (answer.status, answer.error["param"]) == (400, "messages[2].mcp_approval_response")
+
+
+def test_fields_of_nothing_say_nothing(openai: Model) -> None:
+    nothing = dict.fromkeys(("server_url", "headers", "allowed_tools", "colour"))
+    openai.plans([SEARCH], openai.text)
+    assert results(openai.ask(ENTRY | nothing)) == [(1, "search_catalog", FOUND, None)]
 
 
 def test_no_tools_and_no_choice_are_sent_if_none_are_allowed(openai: Model) -> None:
