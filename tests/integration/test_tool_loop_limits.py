@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
+from gateway.context import current
+from gateway.router import LEAST_SECONDS
 from gateway.tools import catalogue
 from tests.integration.catalogue import SAMPLE, Shop, product
 from tests.integration.fleets import PRICE, Fleet, deployment
 from tests.integration.harness import Answer, Clock, Gateway, Json, attempts_of
 from tests.integration.speakers import SPEAKERS, calling
 from tests.integration.test_limits import item_of, limit
-from tests.integration.tool_loops import ENTRY, TOOLS, finish_of, message_of, results
+from tests.integration.tool_loops import ENTRY, TOOLS, finish_of, message_of, results, tool
 from tests.upstream import Reply
 
 SEARCH = calling("openai_compatible", ("search_catalog", {"query": "headphones"}))
@@ -117,6 +119,30 @@ def test_requests_a_minute_count_a_loop_once(loops: Fleet, clock: Clock) -> None
     loops.servers["first"].enqueue(SEARCH, SEARCH)
     assert ask(loops).status == 200
     assert item_of(loops.gateway)["requests_left"] == 2
+
+
+def test_no_round_begins_that_has_no_time_for_an_answer(
+    loops: Fleet, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dawdle(_: Json) -> Json:
+        clock.time = current().deadline.at - LEAST_SECONDS / 2
+        return {}
+
+    monkeypatch.setattr(catalogue, "TOOLS", {"search_catalog": tool("search_catalog", dawdle)})
+    loops.servers["first"].enqueue(SEARCH)
+    answer = ask(loops)
+    assert (answer.status, answer.error["code"], loops.asked()) == (504, "upstream_timeout", {"first": 1})
+
+
+def test_a_key_that_may_not_see_products_any_more_is_refused_whatever_is_remembered_of_it(
+    loops: Fleet, clock: Clock
+) -> None:
+    limit(loops.gateway, clock.time, total_budget=Decimal(1))
+    assert ask(loops).status == 200
+    loops.gateway.change_key(scopes=["inference"], policy_no=int(item_of(loops.gateway)["policy_no"]) + 1)
+    answer = ask(loops)
+    assert (answer.status, answer.error["code"], loops.asked()) == (403, "insufficient_scope", {"first": 1})
+    assert ask(loops, tools=None).status == 200
 
 
 def test_the_header_that_lists_attempts_has_an_end(loops: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
