@@ -167,6 +167,15 @@ def test_a_search_in_a_category_that_there_is_not_says_so(stocked: Shop) -> None
     assert known["content"].endswith("tells what there is.")
 
 
+def test_a_search_for_attributes_that_there_are_not_says_which_there_are(stocked: Shop) -> None:
+    wanted = {"color": "black", "battery_hours": {"min": 90}}
+    (message,) = run("search_catalog", query="headphones", filters={"attributes": wanted})["messages"]
+    told = "Attributes of products that pass the other filters: colour, battery_hours (30, 40)."
+    assert message["content"].endswith(told)
+    nothing = run("search_catalog", query="qqqqqqqq", filters={"attributes": wanted})["messages"]
+    assert nothing[0]["content"].endswith("tells what there is.")
+
+
 def test_a_search_that_finds_nothing_at_a_price_says_what_the_price_was(stocked: Shop) -> None:
     messages = run("search_catalog", query="headphones", filters={"price": {"min": 5, "max": 100}})["messages"]
     assert messages[0]["content"].endswith("Prices are in minor units: 5 is 0.05 and 100 is 1.00.")

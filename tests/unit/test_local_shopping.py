@@ -171,7 +171,7 @@ def test_it_answers_from_what_was_found() -> None:
         "2. Tokio — 9000 JPY (id p-2)\n"
         "3. Unpriced — no price (id p-3)"
     )
-    (cheap, *_) = FOUND["products"]  # type: ignore[misc]
+    cheap: Json = FOUND["products"][0]  # type: ignore[index]
     dear = cheap | {"price_range": cheap["price_range"] | {"max": {"amount": 9999, "currency": "EUR"}}}
     some = said("find it", ("search_catalog", FOUND | {"products": [dear], "matched": "any"}))
     assert some.endswith("1. Sonvane WX — from 79.99 EUR, in stock (id p-1)\nNot all of them have all of the words.")

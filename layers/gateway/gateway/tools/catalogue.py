@@ -11,9 +11,10 @@ from gateway.products.parts import ID, SEPARATOR, Item, name_key
 from gateway.products.store import products
 from gateway.search.index import Index
 from gateway.search.live import live
-from gateway.search.query import Filters, Found
+from gateway.search.query import Filters
 from gateway.tools import arguments, outputs, views
 from gateway.tools.definitions import Tool
+from gateway.tools.hints import hints, named
 from gateway.tools.schemas import input_schema
 
 Json = dict[str, Any]
@@ -32,37 +33,12 @@ def search_catalog(given: Json) -> Json:
         "pagination": pagination | ({"cursor": found.next_cursor} if found.next_cursor else {}),
         "matched": found.matched,
     }
-    messages = _about(found, query.filters)
+    messages = hints(found, query)
     return (
         answer
         | ({"corrected_query": found.corrected} if found.corrected else {})
         | ({"messages": messages} if messages else {})
     )
-
-
-def _about(found: Found, filters: Filters) -> list[Json]:
-    if not found.total:
-        told = (
-            "No product fits. Try fewer or other words, in the catalogue's language, or fewer filters; "
-            "list_categories tells what there is."
-        )
-        return [views.info("no_results", told + _about_categories(filters) + _about_prices(filters))]
-    if found.matched == "any":
-        return [views.info("partial_match", "Not all of these products have all of the words.")]
-    return []
-
-
-def _about_categories(filters: Filters) -> str:
-    every = live().ask(Index.categories) if filters.categories else []
-    unknown = [f"'{wanted[:100]}'" for wanted in filters.categories if not _named(wanted, every)]
-    return f" There is no category {' or '.join(unknown)}." if unknown else ""
-
-
-def _about_prices(filters: Filters) -> str:
-    """Who asks for a price of 100, and gets nothing, may have meant 100.00."""
-    amounts = [amount for amount in (filters.price_min, filters.price_max) if amount is not None]
-    told = " and ".join(f"{amount} is {amount // 100}.{amount % 100:02}" for amount in amounts)
-    return f" Prices are in minor units: {told}." if told else ""
 
 
 def lookup_catalog(given: Json) -> Json:
@@ -208,12 +184,6 @@ def _level(category: Mapping[str, Any]) -> int:
     return str(category["path"]).count(SEPARATOR)
 
 
-def _named(wanted: str, every: Sequence[Json]) -> list[Json]:
-    """The category of a path, or all categories of a name."""
-    key = wanted.casefold()
-    return [one for one in every if key in (one["path"].casefold(), one["name"].casefold())]
-
-
 def _is_below(path: str, parent: str, depth: int) -> bool:
     return path.startswith(parent) and path.removeprefix(parent).count(SEPARATOR) < depth
 
@@ -224,7 +194,7 @@ def _parents(parent: str, every: Sequence[Json]) -> tuple[str, ...]:
     Raises:
         NotFound: there is no such category.
     """
-    parents = tuple(one["path"] + SEPARATOR for one in _named(parent, every))
+    parents = tuple(one["path"] + SEPARATOR for one in named(parent, every))
     if not parents:
         told = f"catalog.parent: there is no category '{parent[:100]}'; without a parent all are listed."
         raise NotFound(told, param="catalog.parent")
