@@ -195,6 +195,14 @@ def test_a_method_that_is_not_there_is_told_as_each_era_has_it(endpoint: Endpoin
     assert endpoint.gateway.row()["error_code"] == "method_not_found"
 
 
+@pytest.mark.parametrize("method", ["resources/subscribe", "logging/setLevel"])
+@pytest.mark.parametrize("params", [None, {}, {"uri": 5, "level": "loud"}])
+def test_a_method_that_is_not_there_is_told_whatever_it_is_given(old: Endpoint, method: str, params: Any) -> None:
+    message = request(OLD, method) | {"params": params}
+    answer = old.post(message if params is not None else without(message, "params"))
+    assert told(answer) == (200, -32601, 1)
+
+
 @pytest.mark.parametrize("method", ["initialize", "ping"])
 def test_what_only_older_revisions_have_is_not_in_the_newest(new: Endpoint, method: str) -> None:
     assert told(new.ask(method)) == (404, -32601, 1)

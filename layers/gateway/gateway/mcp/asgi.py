@@ -51,7 +51,7 @@ class Asgi:
     """
 
     def __init__(self, server: Server[Any], heard: Callable[[Message], None] = lambda _: None) -> None:
-        server.middleware.insert(0, _in_our_words)
+        server.middleware.insert(0, self._in_our_words)
         self._server = server
         self._heard = heard
 
@@ -81,19 +81,20 @@ class Asgi:
         async with manager.run():
             await manager.handle_request(exchange.scope, exchange.receive, exchange.send)
 
-
-async def _in_our_words(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """What a handler raises, as an error of the protocol; the SDK would tell nothing of it, or too much."""
-    try:
-        return await call_next(ctx)
-    except MCPError:
-        raise
-    except ValidationError as error:
-        raise _told(_by_its_path(field_error(error))) from None
-    except GatewayError as error:
-        raise _told(error) from None
-    except Exception as error:  # noqa: BLE001 - a fault of a handler's is its request's alone
-        raise _told(unexpected(error)) from None
+    async def _in_our_words(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """What a handler raises, as an error of the protocol; the SDK would tell nothing of it, or too much."""
+        try:
+            return await call_next(ctx)
+        except MCPError:
+            raise
+        except ValidationError as error:
+            if ctx.method != "initialize" and self._server.get_request_handler(ctx.method) is None:
+                raise MCPError(METHOD_NOT_FOUND, "") from None  # parameters are checked of what is not served, too
+            raise _told(_by_its_path(field_error(error))) from None
+        except GatewayError as error:
+            raise _told(error) from None
+        except Exception as error:  # noqa: BLE001 - a fault of a handler's is its request's alone
+            raise _told(unexpected(error)) from None
 
 
 def _by_its_path(error: InvalidRequest) -> InvalidRequest:
