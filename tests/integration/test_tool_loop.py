@@ -256,6 +256,12 @@ def test_a_stream_carries_the_calls_the_sums_and_the_number_of_rounds(model: Mod
     assert [event["gateway"]["rounds"] for event in events if "gateway" in event] == [2]
 
 
+def test_calls_are_forbidden_in_the_last_round_and_in_no_other(openai: Model) -> None:
+    openai.plans(*[SEARCH] * 4, openai.text)
+    assert message_of(openai.ask())["content"] == "Four."
+    assert [one.json.get("tool_choice") for one in openai.upstream.requests] == [None] * 4 + ["none"]
+
+
 def test_openais_client_puts_a_stream_together_and_its_message_can_be_sent_back(openai: Model) -> None:
     openai.plans([SEARCH, PRODUCT], [PRODUCT, CITY])
     state: Any = ChatCompletionStreamState()
@@ -381,6 +387,7 @@ def test_a_provider_that_fails_in_a_later_round_ends_the_request_with_all_that_w
     row = model.gateway.row()
     assert (row["output_tokens"], [one["outcome"] for one in row["attempts"]]) == (SAID, ["ok", "upstream_error"])
     assert Decimal(answer.headers["x-gateway-cost-usd"]) == row["cost_usd"] > 0
+    assert answer.headers["x-gateway-model"] == row["provider_model"]  # of who answered before
 
 
 # Refusals before anybody is asked.
