@@ -208,6 +208,13 @@ def test_what_only_older_revisions_have_is_not_in_the_newest(new: Endpoint, meth
     assert told(new.ask(method)) == (404, -32601, 1)
 
 
+@pytest.mark.parametrize("value", ["often", 2, 1.5])
+def test_a_capability_that_is_neither_true_nor_false_is_told_so(old: Endpoint, value: Any) -> None:
+    capabilities = {"roots": {"listChanged": value}}
+    params = {"protocolVersion": OLD, "capabilities": capabilities, "clientInfo": {"name": "example", "version": "1"}}
+    assert old.error("initialize", params)["message"] == "params.capabilities.roots.listChanged: must be true or false."
+
+
 def test_what_only_the_newest_revision_has_is_not_in_older_ones(old: Endpoint) -> None:
     assert told(old.ask("server/discover")) == (200, -32601, 1)
 
