@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway import context
+from gateway.attempts import Route
 from gateway.candidates import LeftOut, Plan, Step, preferring
 from gateway.deadline import Deadline
 from gateway.errors import InvalidRequest, UpstreamTimeout
@@ -281,3 +282,10 @@ def test_who_answered_last_is_asked_first_and_all_others_in_their_order() -> Non
     assert order("b", ["a", "b"], ["c"]) == [["b"], ["a"], ["c"]]
     assert order("c", ["a", "b"], ["c", "d"], ["e"]) == [["c"], ["a", "b"], ["d"], ["e"]]
     assert order("x", ["a", "b"], ["c"]) == [["a", "b"], ["c"]]
+
+
+def test_what_is_left_out_of_the_gateways_own_messages_is_not_told_and_all_else_once() -> None:
+    taken = Route()
+    taken.add(Route(dropped=["seed", "messages[0].name"]))
+    taken.add(Route(dropped=["seed", "messages[1].reasoning", "top_k"]))
+    assert taken.dropped == ["seed", "messages[0].name", "top_k"]
