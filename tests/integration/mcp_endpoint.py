@@ -42,3 +42,8 @@ class Endpoint:
     def call(self, tool: str, arguments: Json | None = None) -> Json:
         """The result of calling a tool."""
         return self.result("tools/call", {"name": tool, "arguments": arguments or {}})
+
+
+def told(answer: Answer) -> tuple[int, int, Any]:
+    """An error's status, number and id."""
+    return answer.status, answer.error["code"], answer.json["id"]
