@@ -73,6 +73,7 @@ def _start(options: argparse.Namespace) -> None:
         began = time.time()
         ready = _alone(platform)
         console.say(f"\nThe gateway is ready. base_url: {ready.base_url}\n\n{curl(ready)}\n\n{search_curl(ready)}\n")
+        console.say(f"The catalogue is an MCP server, too: {ready.base_url}/mcp, with the key as bearer.")
         console.say(f"The keys are in {console.shown(platform.gateway_file)}. Stop it with scripts/stop.")
         if not options.detach:
             _follow(platform, began)
