@@ -101,6 +101,7 @@ def test_all_rounds_are_one_request_and_its_sums_are_exact(model: Model) -> None
     assert row["cost_usd"] == cost
     assert Decimal(answer.headers["x-gateway-cost-usd"]) == cost
     assert [attempt["round"] for attempt in row["attempts"]] == [1, 2, 3]
+    assert answer.headers["x-gateway-rounds"] == "3"
     assert [name for name, _ in attempts_of(answer)] == [attempt["deployment"] for attempt in row["attempts"]]
     assert [(one["tool"], one["outcome"]) for one in row["tools"]] == [
         ("search_catalog", "ok"), ("get_product", "ok"), ("get_product", "ok"),

@@ -24,7 +24,7 @@ MAX_ANSWER_BYTES = 5_500_000
 """Lambda returns at most 6 MB, and counts the answer with its quotes escaped."""
 
 GATEWAY_HEADERS = (
-    "provider", "model", "strategy", "attempts", "cost-usd", "overhead-ms", "dropped-params", "next-cursor",
+    "provider", "model", "strategy", "attempts", "rounds", "cost-usd", "overhead-ms", "dropped-params", "next-cursor",
 )  # fmt: skip
 EXPOSED_HEADERS = ", ".join(
     ["x-request-id", "etag", "retry-after", "retry-after-ms", "x-should-retry", "allow", *LIMIT_HEADERS]

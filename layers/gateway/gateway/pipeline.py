@@ -157,6 +157,8 @@ def gateway_headers(taken: Route, cost: Decimal | None, request: RequestContext)
         "x-gateway-attempts": _attempts(taken.attempts),
         "x-gateway-overhead-ms": str(max(0, milliseconds)),
     }
+    if taken.rounds:
+        headers["x-gateway-rounds"] = str(taken.rounds)
     if taken.attempts:
         headers["x-gateway-provider"] = taken.attempts[-1].deployment.provider.name
     if taken.answer:
