@@ -162,6 +162,11 @@ def test_an_amount_of_units_is_told_what_minor_units_are() -> None:
     assert error.message == "catalog.filters.price.max: must be a whole number, in minor units: 9999 is 99.99."
 
 
+def test_half_a_character_is_refused_in_plain_words() -> None:
+    error = refused("search_catalog", {"catalog": {"query": "\ud800"}})
+    assert error.message == "catalog.query: must be a string of whole characters, without half of a surrogate pair."
+
+
 def test_an_unknown_field_is_told_those_that_there_are() -> None:
     error = refused("search_catalog", {"catalog": {"querry": "x"}})
     assert error.message.endswith("there are: query, filters, sort, pagination.")

@@ -19,6 +19,7 @@ MAX_PARAM = 256
 SENTENCES = {
     "missing": "this field is required",
     "string_type": "must be a string",
+    "string_unicode": "must be a string of whole characters, without half of a surrogate pair",
     "string_too_short": "must not be empty",
     "int_type": "must be a whole number",
     "float_type": "must be a number",
