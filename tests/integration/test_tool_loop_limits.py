@@ -114,6 +114,16 @@ def test_tokens_of_the_minute_that_end_between_the_rounds_end_the_request(loops:
     assert item["holds"] == {}
 
 
+def test_a_loop_ends_when_it_has_used_up_its_minute_by_itself(loops: Fleet, clock: Clock) -> None:
+    loops.serve(caller("first"))
+    clock.time = clock.time // 60 * 60 + 10
+    limit(loops.gateway, clock.time, tpm_limit=300)
+    loops.servers["first"].default = SEARCH
+    answer = ask(loops)
+    assert (answer.status, answer.error["code"], loops.asked()) == (429, "rate_limit_exceeded", {"first": 2})
+    assert item_of(loops.gateway)["tokens_left"] == 300 - 2 * 157
+
+
 def test_requests_a_minute_count_a_loop_once(loops: Fleet, clock: Clock) -> None:
     limit(loops.gateway, clock.time, rpm_limit=3)
     loops.servers["first"].enqueue(SEARCH, SEARCH)

@@ -190,6 +190,27 @@ def test_a_request_alone_in_its_minute_may_have_all_of_it_however_much_it_expect
     assert (live.accounts[0].hold.tokens, lefts(world)["tokens_left"]) == (1000, 0)
 
 
+def test_a_request_that_has_used_up_its_minute_gets_no_more_of_it() -> None:
+    world = world_with(tpm_limit=1000)
+    live = admit(world, world.instance(), [world.item(KEY)], "0", tokens=100)
+    live.instance.ledger.cover(live.accounts, Decimal(0), 1900, spent=900)
+    with pytest.raises(RateLimitExceeded, match="and 0 are left"):
+        live.instance.ledger.cover(live.accounts, Decimal(0), 1500, spent=1000)
+    assert (live.accounts[0].hold.tokens, lefts(world)["tokens_left"]) == (1000, 0)
+
+
+def test_what_others_took_of_a_minute_is_no_hindrance_when_it_is_over() -> None:
+    world = world_with(tpm_limit=1000)
+    live = admit(world, world.instance(), [world.item(KEY)], "0", tokens=100)
+    admit(world, world.instance(), [world.item(KEY)], "0", tokens=500)
+    world.now += 60
+    live.instance.ledger.cover(live.accounts, Decimal(0), 1900, spent=1000)
+    live.instance.ledger.settle(live.accounts, world.row(live.request_id, Decimal(0), 1200))
+    assert lefts(world)["tokens_left"] == -700
+    admit(world, world.instance(), [world.item(KEY)], "0", tokens=1000)
+    assert lefts(world)["tokens_left"] == 0
+
+
 def test_more_than_is_left_is_refused_and_what_is_held_stays() -> None:
     world = world_with(total_budget=Decimal(1))
     live = admit(world, world.instance(), [world.item(KEY)], "0.2")

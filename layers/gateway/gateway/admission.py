@@ -63,11 +63,12 @@ class Admission:
             GatewayError: as the ledger does.
         """
         most = _most(self.question, deployment) if self.key.has_budget else None
-        spent, tokens = taken.charge, 0
+        spent, tokens, used = taken.charge, 0, 0
         if before is not None:
-            spent, tokens = spent + before.charge, before.tokens + _tokens(self.question, deployment)
+            spent, used = spent + before.charge, before.tokens
+            tokens = used + _tokens(self.question, deployment)
         if self.key.has_budget or tokens:
-            ledger().cover(self.accounts, spent + (most or 0) if self.key.has_budget else Decimal(0), tokens)
+            ledger().cover(self.accounts, spent + (most or 0) if self.key.has_budget else Decimal(0), tokens, used)
         return most
 
     def settle(self, row: Mapping[str, Any]) -> None:

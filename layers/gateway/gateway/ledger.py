@@ -163,18 +163,20 @@ class Ledger:
                 item, may_reap = self._reap(item, dead), False
         raise ServiceUnavailable("Too many requests of this key at once; try again.", retry_after=1)
 
-    def cover(self, accounts: Sequence[Account], cost: Decimal, tokens: int = 0) -> None:
+    def cover(self, accounts: Sequence[Account], cost: Decimal, tokens: int = 0, spent: int = 0) -> None:
         """Make sure that so much is held for a request which goes on, on all of its accounts.
 
         Args:
-            cost, tokens: of all that it has done and is about to do; as in admissions, all of a minute's tokens are enough.
+            cost, tokens: of all that it has done and is about to do; as in admissions, all of a minute's tokens are enough,
+                unless it has used up these itself.
+            spent: the tokens of what it has done.
         Raises:
             InsufficientQuota, BudgetHeld, RateLimitExceeded: an account has not enough left.
             ServiceUnavailable: the table does not answer, or the hold is gone: somebody gave the request up.
         """
         for account in accounts:
             held, limit = account.hold, int(account.item["tpm_limit"])
-            enough = held.tokens if limit >= UNLIMITED else max(held.tokens, min(tokens, limit))
+            enough = held.tokens if limit >= UNLIMITED else max(held.tokens, min(tokens, max(limit, spent + 1)))
             new = replace(held, cost=max(held.cost, cost), tokens=enough)
             if new != held:
                 try:
@@ -184,7 +186,7 @@ class Ledger:
 
     def _cover(self, account: Account, new: Hold, now: float) -> None:
         for _ in range(MOST_TURNS):
-            write = ledger_writes.extend(account.item, account.name, account.hold, new)
+            write = ledger_writes.extend(account.item, account.name, account.hold, new, minute_of(now))
             done, found = self._accounts.update(account.id, write)
             known, account.item = account.item, found or account.item
             if done or account.item["holds"].get(account.name) == new.text():

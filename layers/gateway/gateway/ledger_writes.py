@@ -70,16 +70,21 @@ def _counters(item: Item, hold: Hold) -> list[tuple[str, str, str, bool]]:
     ]
 
 
-def extend(item: Item, name: str, old: Hold, new: Hold) -> Write:
+def extend(item: Item, name: str, old: Hold, new: Hold, minute: int) -> Write:
     """Take more for a request that goes on, from the windows that it was admitted in, as far as they are still open.
 
     What it does not take more of is no condition: it may have been used up by what was more than its hold.
+
+    Args:
+        minute: the present one. What is left of a minute that is over, and that no admission has closed yet, is no condition;
+            budgets are, so that none is passed.
     """
     more = {"tokens": new.tokens - old.tokens, "cost": new.cost - old.cost}
     taken = {"tokens_left": "tokens"} | dict.fromkeys(BUDGETS.values(), "cost")
     lefts = {left: taken[left] for left in _open(item, old) if left in taken and more[taken[left]]}
     changes = [f"#{left} = #{left} - :{name}" for left, name in lefts.items()]
-    conditions = [f"#{left} >= :{name}" for left, name in lefts.items()]
+    over = ["tokens_left"] if minute > old.minute else []
+    conditions = [f"#{left} >= :{name}" for left, name in lefts.items() if left not in over]
     return Write(
         name,
         f"SET {', '.join([*changes, '#holds.#hold = :new'])}",
