@@ -1,5 +1,5 @@
-"""The tools for Node.js under .local/node that test the MCP server, with a Node of their own: theirs wants 22, and
-machines have what they have.
+"""What the tests need of Node.js, under .local/node: clients of the README, and the tools that test the MCP server, with a Node
+of their own: theirs wants 22, and machines have what they have.
 
 `python -m local.node` installs them ahead of the tests that need them, which else do it themselves.
 """
@@ -16,8 +16,9 @@ from local.envs import LOGS, ROOT, user_environment
 from local.lock import waiting_lock
 
 HOME = ROOT / ".local" / "node"
-PACKAGES = ROOT / "tests" / "conformance" / "package.json"
-BIN = HOME / "node_modules" / ".bin"
+PACKAGES = ROOT / "tests" / "package.json"
+MODULES = HOME / "node_modules"
+BIN = MODULES / ".bin"
 
 _INSTALL = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
 
@@ -49,7 +50,7 @@ def _make() -> None:
     """The marker is written last, so an interrupted installation is started over."""
     if shutil.which("npm") is None:
         raise Failure(
-            "The tests of the MCP server need npm, which comes with Node.js: install that, then run this again."
+            "The tests of the MCP server and of Node's clients need npm, which comes with Node.js: install that, then run this again."
         )
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)

@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 import requests
 
-from local import envs
+from local import envs, node
 from tests.e2e.conftest import Gateway
 
 README = (envs.ROOT / "README.md").read_text(encoding="utf-8")
-NODE_PACKAGES = ["openai@6.49.0", "ai@6.0.326", "@ai-sdk/openai@3.0.141"]
 
 
 def block(language: str, containing: str) -> str:
@@ -171,21 +170,7 @@ def test_langchain_runs(gateway: Gateway, folder: Path) -> None:
 @pytest.mark.skipif(not shutil.which("npm"), reason="needs Node.js")
 @pytest.mark.parametrize("containing", ['from "openai"', "@ai-sdk/openai"], ids=["openai", "vercel"])
 def test_node_clients_run(gateway: Gateway, folder: Path, containing: str) -> None:
-    modules = install_node_packages()
-    (folder / "node_modules").symlink_to(modules, target_is_directory=True)
+    node.ensure()
+    (folder / "node_modules").symlink_to(node.MODULES, target_is_directory=True)
     (folder / "example.mjs").write_text(block("js", containing))
     assert run(["node", "example.mjs"], folder, gateway) == "You said: Hello\n"
-
-
-def install_node_packages() -> Path:
-    """The packages, installed once."""
-    home = envs.ROOT / ".local" / "node"
-    if not (home / "installed").exists() or (home / "installed").read_text() != str(NODE_PACKAGES):
-        retries = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
-        quick_to_fail = ["--no-audit", "--no-fund", *retries]
-        command = ["npm", "install", "--prefix", str(home), *quick_to_fail, *NODE_PACKAGES]
-        home.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        (home / "installed").write_text(str(NODE_PACKAGES))
-    return home / "node_modules"
