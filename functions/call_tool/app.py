@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway import keys
 from gateway.http import Event, Response, api_handler, bearer_token
-from gateway.products.rest import SCOPE
+from gateway.products.parts import SCOPE
 from gateway.search.index import require_fts5
 from gateway.tools import rest
 

@@ -17,7 +17,20 @@ from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models.table import Table
 
-from gateway import context, dynamodb, health, http, key_store, keys, ledger, pipeline, request_log, retry, state
+from gateway import (
+    context,
+    dynamodb,
+    health,
+    http,
+    key_store,
+    keys,
+    ledger,
+    pipeline,
+    request_log,
+    retry,
+    rounds,
+    state,
+)
 from gateway.deadline import Deadline
 from gateway.observability import logger
 from gateway.router import Router
@@ -168,7 +181,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         monkeypatch.setattr(module, "time", SimpleNamespace(time=found.now))
     monkeypatch.setattr(context, "Deadline", functools.partial(Deadline, clock=found.now))
     monkeypatch.setattr(pipeline, "turns", Turns(chance=lambda: 0.25))
-    monkeypatch.setattr(pipeline, "Router", functools.partial(Router, sleep=found.sleep, chance=lambda: found.chance))
+    for module in (pipeline, rounds):
+        monkeypatch.setattr(module, "Router", functools.partial(Router, sleep=found.sleep, chance=lambda: found.chance))
     return found
 
 

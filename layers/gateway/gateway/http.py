@@ -62,15 +62,24 @@ def _answer(handler: Handler, event: Event, context: Any) -> Response:
         return error_response(unexpected(error))
 
 
-def unexpected(error: Exception) -> InternalError:
+def unexpected(
+    error: Exception,
+    told: str = "The gateway failed. Its log names the cause under this request's id.",
+    line: str = "unexpected error",
+    **known: str,
+) -> InternalError:
     """What a client is told of a fault that was not foreseen.
 
     An exception's own text may quote a prompt or a secret, so only where it happened is logged.
+
+    Args:
+        told: to the client.
+        line, known: the line of the log, and what it tells besides.
     """
     where = traceback.format_tb(error.__traceback__)
     detail = str(error) if settings().log_prompts else None
-    logger.error("unexpected error", error=type(error).__name__, where=where, detail=detail)
-    return InternalError("The gateway failed. Its log names the cause under this request's id.")
+    logger.error(line, error=type(error).__name__, where=where, detail=detail, extra=known)
+    return InternalError(told)
 
 
 def _log(event: Event, headers: Mapping[str, str], request: RequestContext, response: Response) -> None:

@@ -20,6 +20,7 @@ from gateway.legacy import from_chat
 from gateway.limit_headers import limit_headers
 from gateway.observability import count, logger
 from gateway.pricing import dollars
+from gateway.products.parts import SCOPE
 from gateway.providers.base import Answer, printable
 from gateway.questions import Chat, Embedding, Question
 from gateway.registry_source import registry
@@ -28,7 +29,7 @@ from gateway.router import Router
 from gateway.schemas import ChatCompletionRequest, LegacyCompletionRequest
 from gateway.settings import settings
 from gateway.strategies import Turns
-from gateway.tools.requested import SCOPE, Asked, asked
+from gateway.tools.requested import Asked, asked
 from gateway.usage import COUNTS
 
 Render = Callable[..., Response]
@@ -80,11 +81,11 @@ def _serve(
     """Once it is admitted, whatever becomes of a request leaves exactly one row, and exact accounts."""
     known = registry()
     taken = Route(strategy or known.model(question.model).strategy)
-    runs_tools = wanted is not None and wanted.offer is not None
-    admission = admissions.enter(known, key, question, ("inference", SCOPE) if runs_tools else ("inference",))
+    offer = wanted.offer if wanted else None
+    admission = admissions.enter(known, key, question, ("inference", SCOPE) if offer else ("inference",))
     try:
-        if wanted is not None and wanted.offer is not None:
-            answer = Rounds(admission, known, strategy, turns, taken, Router).answer(wanted, wanted.offer)
+        if wanted and offer:
+            answer = Rounds(admission, known, strategy, turns, taken).answer(wanted, offer)
         else:
             planner = admission.planner(known, strategy, turns)
             router = Router(

@@ -1,6 +1,5 @@
 """A completion of several questions to the model: each is routed, paid for and covered by itself, and all are one request."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gateway.admission import Admission
@@ -26,7 +25,6 @@ class Rounds:
     Args:
         strategy: what the request asks for itself; None leaves it to each model.
         taken: all that became of the rounds so far, together.
-        router: makes the router of a round.
     """
 
     admission: Admission
@@ -34,7 +32,6 @@ class Rounds:
     strategy: str | None
     turns: Turns
     taken: Route
-    router: Callable[..., Router]
 
     def answer(self, wanted: Asked, offer: Offer) -> Answer:
         """The answer that all rounds lead to.
@@ -63,7 +60,7 @@ class Rounds:
         if self.taken.answer and self.taken.attempts:
             plans = preferring(plans, self.taken.attempts[-1].deployment.name)
         try:
-            return self.router(
+            return Router(
                 question, fleet(), deadline, plans, taken,
                 cover=lambda deployment, route: admission.cover(deployment, route, self.taken),
             ).route(question.model)  # fmt: skip

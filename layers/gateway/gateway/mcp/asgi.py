@@ -17,6 +17,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, METHOD_NOT_FOUND
 from pydantic import ValidationError
 
 from gateway.body import field_error
@@ -31,7 +32,7 @@ from gateway.http import (
     unexpected,
 )
 from gateway.mcp.messages import JSON, Message, read
-from gateway.mcp.rpc import CODES, INTERNAL_ERROR, METHOD_NOT_FOUND, error_object
+from gateway.mcp.rpc import CODES, error_object, protocol_error
 
 STREAMED = "subscriptions/listen"
 """Answered by a stream alone, which Lambda behind this API cannot give."""
@@ -191,7 +192,7 @@ def _object(text: str) -> dict[str, Any]:
 
 def _unknown_method(method: str, status: int) -> ProtocolError:
     message = f"There is no method '{method}' here, or not in this protocol version."
-    return ProtocolError(message, METHOD_NOT_FOUND, status=status, code=CODES[METHOD_NOT_FOUND])
+    return protocol_error(message, METHOD_NOT_FOUND, status)
 
 
 def _accepted() -> Response:

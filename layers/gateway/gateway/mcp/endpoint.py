@@ -13,7 +13,7 @@ from gateway.mcp.asgi import Asgi
 from gateway.mcp.messages import Message
 from gateway.mcp.rpc import answered, error_response, request_id
 from gateway.mcp.server import catalogue_server
-from gateway.products.rest import SCOPE
+from gateway.products.parts import SCOPE
 from gateway.serving import serve
 from gateway.settings import settings
 

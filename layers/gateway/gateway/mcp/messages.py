@@ -3,22 +3,20 @@
 from dataclasses import dataclass
 from typing import Any
 
-from mcp_types import PROTOCOL_VERSION_META_KEY
+from mcp_types import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    PROTOCOL_VERSION_META_KEY,
+    UNSUPPORTED_PROTOCOL_VERSION,
+)
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, KNOWN_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from gateway.body import json_value
 from gateway.errors import InvalidRequest, ProtocolError, RequestTooLarge
 from gateway.http import Event, request_headers
-from gateway.mcp.rpc import (
-    CODES,
-    HEADER_MISMATCH,
-    INVALID_PARAMS,
-    INVALID_REQUEST,
-    LONGEST_ID,
-    PARSE_ERROR,
-    UNSUPPORTED_VERSION,
-    is_id,
-)
+from gateway.mcp.rpc import LONGEST_ID, is_id, protocol_error
 
 JSON = "application/json"
 VERSION_HEADER = "mcp-protocol-version"
@@ -63,10 +61,10 @@ def _check_media_types(headers: dict[str, str]) -> None:
     """A client that names no type is taken to mean JSON: there is nothing else to mean."""
     sent = headers.get("content-type", JSON).partition(";")[0].strip().lower()
     if sent != JSON:
-        raise ProtocolError(f"Content-Type must be {JSON}, not '{sent[:64]}'.", status=415, code="invalid_request")
+        raise protocol_error(f"Content-Type must be {JSON}, not '{sent[:64]}'.", INVALID_REQUEST, 415)
     accepted = [kind.partition(";")[0].strip().lower() for kind in headers.get("accept", "*/*").split(",")]
     if not {JSON, "application/*", "*/*"}.intersection(accepted):
-        raise ProtocolError(f"Answers are in {JSON}; Accept must allow it.", status=406, code="invalid_request")
+        raise protocol_error(f"Answers are in {JSON}; Accept must allow it.", INVALID_REQUEST, 406)
 
 
 def _parsed(event: Event) -> dict[str, Any]:
@@ -75,7 +73,7 @@ def _parsed(event: Event) -> dict[str, Any]:
     except RequestTooLarge:
         raise
     except InvalidRequest as error:
-        raise ProtocolError(error.message, PARSE_ERROR, code=CODES[PARSE_ERROR]) from None
+        raise protocol_error(error.message, PARSE_ERROR) from None
     if isinstance(value, list):
         raise _invalid("Batches are not taken: send one message in each request.")
     if not isinstance(value, dict):
@@ -94,25 +92,19 @@ def _check_envelope(body: dict[str, Any]) -> None:
     if not isinstance(method, str) or not 0 < len(method) <= LONGEST_METHOD:
         raise _invalid(f"method: must be a string of 1 to {LONGEST_METHOD} characters.")
     if not isinstance(body.get("params", {}), dict):
-        raise ProtocolError("params: must be an object.", INVALID_PARAMS, code=CODES[INVALID_PARAMS])
+        raise protocol_error("params: must be an object.", INVALID_PARAMS)
 
 
 def _check_version(body: dict[str, Any], header: str | None) -> None:
     """The SDK goes by the header alone; a body that says otherwise would be read by the rules of another revision."""
     named = _named_version(body)
     if named is not None and body.get("method") != "initialize" and header in (None, *HANDSHAKE_PROTOCOL_VERSIONS):
-        raise ProtocolError(
-            f"The header {VERSION_HEADER} must be the protocol version that params._meta names.",
-            HEADER_MISMATCH,
-            code=CODES[HEADER_MISMATCH],
-        )
+        told = f"The header {VERSION_HEADER} must be the protocol version that params._meta names."
+        raise protocol_error(told, HEADER_MISMATCH)
     if named is None and header is not None and header not in KNOWN_PROTOCOL_VERSIONS:
-        raise ProtocolError(
-            f"The protocol version '{header[:64]}' is not served.",
-            UNSUPPORTED_VERSION,
-            code=CODES[UNSUPPORTED_VERSION],
-            data={"supported": list(MODERN_PROTOCOL_VERSIONS), "requested": header[:64]},
-        )
+        data = {"supported": list(MODERN_PROTOCOL_VERSIONS), "requested": header[:64]}
+        told = f"The protocol version '{header[:64]}' is not served."
+        raise protocol_error(told, UNSUPPORTED_PROTOCOL_VERSION, data=data)
 
 
 def _named_version(body: dict[str, Any]) -> Any:
@@ -121,4 +113,4 @@ def _named_version(body: dict[str, Any]) -> Any:
 
 
 def _invalid(message: str) -> ProtocolError:
-    return ProtocolError(message, INVALID_REQUEST, code=CODES[INVALID_REQUEST])
+    return protocol_error(message, INVALID_REQUEST)

@@ -13,7 +13,7 @@ from gateway.http import to_json
 from gateway.mcp import prompts
 from gateway.mcp.messages import JSON
 from gateway.mcp.paging import refuse_cursor
-from gateway.mcp.rpc import CODES, INVALID_PARAMS, OLD_NOT_FOUND
+from gateway.mcp.rpc import CODES, OLD_NOT_FOUND
 from gateway.products.parts import ID
 from gateway.search.live import live
 from gateway.search.query import Query
@@ -62,7 +62,7 @@ async def read(context: Context, params: types.ReadResourceRequestParams) -> typ
         content = _content(params.uri)
     except NotFound:
         is_new = context.protocol_version in MODERN_PROTOCOL_VERSIONS
-        number = INVALID_PARAMS if is_new else OLD_NOT_FOUND
+        number = types.INVALID_PARAMS if is_new else OLD_NOT_FOUND
         told, data = f"There is no resource '{params.uri[:256]}'.", {"uri": params.uri[:256]}
         raise ProtocolError(told, number, code=CODES[OLD_NOT_FOUND], data=data) from None
     return types.ReadResourceResult(

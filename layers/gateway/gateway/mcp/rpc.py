@@ -3,15 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
+from mcp_types import (
+    HEADER_MISMATCH,
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    UNSUPPORTED_PROTOCOL_VERSION,
+)
+
 from gateway.body import json_value
 from gateway.errors import GatewayError, InvalidRequest, ProtocolError
 from gateway.http import Event, Response, json_response, unexpected
 
-PARSE_ERROR = -32700
-INVALID_REQUEST = -32600
-METHOD_NOT_FOUND = -32601
-INVALID_PARAMS = -32602
-INTERNAL_ERROR = -32603
 REFUSED = -32000
 """Of the numbers that are an implementation's own, the one that other servers give for what HTTP itself refuses: no key, a limit."""
 
@@ -19,8 +24,7 @@ LONGEST_ID = 65_536
 """One as long as a message may be would make any answer, an error too, longer than Lambda returns."""
 
 OLD_NOT_FOUND = -32002
-HEADER_MISMATCH = -32020
-UNSUPPORTED_VERSION = -32022
+"""Of a resource, before 2026-07-28."""
 
 CODES = {
     PARSE_ERROR: "parse_error",
@@ -30,9 +34,14 @@ CODES = {
     INTERNAL_ERROR: "internal_error",
     OLD_NOT_FOUND: "not_found",
     HEADER_MISMATCH: "header_mismatch",
-    UNSUPPORTED_VERSION: "unsupported_protocol_version",
+    UNSUPPORTED_PROTOCOL_VERSION: "unsupported_protocol_version",
 }
 """As rows and logs tell the protocol's own errors, which have a number only."""
+
+
+def protocol_error(message: str, number: int, status: int = 400, data: dict[str, Any] | None = None) -> ProtocolError:
+    """One of the protocol's own errors, with the word that rows and logs have for it."""
+    return ProtocolError(message, number, status=status, code=CODES[number], data=data)
 
 
 def answered(event: Event, answer: Callable[[Event], Response]) -> Response:

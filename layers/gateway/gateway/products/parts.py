@@ -24,6 +24,8 @@ STATE_KEY = {"id": "#CATALOGUE", "part": STATE}
 `changed_at` is when, in seconds since the epoch; `unfinished` has the feeds, by name and digest, whose imports are under way, or
 broke off and were not run again; `importing` is the one whose turn it is to write.
 """
+SCOPE = "products"
+"""What a key has to have for all that shows products."""
 ID = "[A-Za-z0-9][A-Za-z0-9._:~-]{0,127}"
 """A product's id, as a regular expression."""
 ATTRIBUTE_NAME = "[a-z0-9][a-z0-9_]{0,99}"

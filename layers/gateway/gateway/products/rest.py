@@ -7,13 +7,11 @@ from gateway.errors import NotFound
 from gateway.http import Event, Response, as_page
 from gateway.keys import ApiKey
 from gateway.products import requests, views
-from gateway.products.parts import ID
+from gateway.products.parts import ID, SCOPE
 from gateway.products.store import products
 from gateway.products.summaries import summary
 from gateway.query import Parameters
 from gateway.serving import serve
-
-SCOPE = "products"
 
 
 def list_products(event: Event, key: ApiKey) -> Response:

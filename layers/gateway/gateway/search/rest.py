@@ -4,7 +4,7 @@ from gateway.conditional import kept
 from gateway.http import Event, Response, as_page
 from gateway.keys import ApiKey
 from gateway.products import requests
-from gateway.products.rest import SCOPE
+from gateway.products.parts import SCOPE
 from gateway.query import Parameters
 from gateway.search import pages
 from gateway.search.index import Index

@@ -51,8 +51,8 @@ def lookup_catalog(given: Json) -> Json:
         except NotFound:
             unknown.append(asked)
             continue
-        product = answers.setdefault(item["id"], views.brief(item, offers))
-        _correlate(product, views.brief(item, offers)["variants"], {"id": asked, "match": match})
+        brief = views.brief(item, offers)
+        _correlate(answers.setdefault(item["id"], brief), brief["variants"], {"id": asked, "match": match})
     messages = [views.info("not_found", asked) for asked in unknown]
     return {"products": list(answers.values())} | ({"messages": messages} if messages else {})
 

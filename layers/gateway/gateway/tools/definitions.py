@@ -1,17 +1,17 @@
 """What a tool is, and how one is run, whoever asks for it."""
 
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.context import current
 from gateway.errors import GatewayError, InternalError
-from gateway.observability import logger
+from gateway.http import unexpected
 
 Json = dict[str, Any]
 
+FAILED = "The tool failed. The gateway's log names the cause under this request's id."
 SERVER_LABEL = "catalogue"
 """By which completions name these tools, as they name MCP servers."""
 READ_ONLY = {"readOnlyHint": True, "destructiveHint": False, "idempotentHint": True, "openWorldHint": False}
@@ -68,9 +68,7 @@ class Tool:
             outcome = error.outcome
             raise
         except Exception as error:  # noqa: BLE001 - a tool's fault must not end a request that is partly paid for
-            where = traceback.format_tb(error.__traceback__)
-            logger.error("tool failed", tool=self.name, error=type(error).__name__, where=where)
-            raise InternalError("The tool failed. The gateway's log names the cause under this request's id.") from None
+            raise unexpected(error, FAILED, "tool failed", tool=self.name) from None
         finally:
             told = {"tool": self.name, "outcome": outcome, "ms": round((clock() - started) * 1000)}
             current().tools.append(told)

@@ -10,13 +10,13 @@ from gateway.body import validate
 from gateway.context import current
 from gateway.errors import GatewayError, InsufficientScope, InvalidRequest
 from gateway.keys import ApiKey
+from gateway.products.parts import SCOPE
 from gateway.schemas import ChatCompletionRequest, McpTool, NamedTool, ToolFilter
-from gateway.tools.definitions import SERVER_LABEL, Tool
-from gateway.tools.transcript import Approved, expanded, tells_of_tools
+from gateway.tools.definitions import READ_ONLY, SERVER_LABEL, Tool
+from gateway.tools.transcript import Approved, expanded, refusal, tells_of_tools
 
 Json = dict[str, Any]
 
-SCOPE = "products"
 FORCED = {"type": "function"}
 MESSAGE = re.compile(r"messages\[(\d{1,6})\]")
 
@@ -94,11 +94,11 @@ def _offer(request: ChatCompletionRequest, entries: Sequence[tuple[int, McpTool]
     (index, entry), *more = entries
     _check(entry, f"tools[{index}]")
     for other, _ in more:
-        raise _refusal(f"tools[{other}].server_label", f"'{SERVER_LABEL}' is there already, in tools[{index}]")
+        raise refusal(f"tools[{other}].server_label", f"'{SERVER_LABEL}' is there already, in tools[{index}]")
     if (request.n or 1) > 1:
-        raise _refusal("n", "must be 1 beside tools that the gateway runs")
+        raise refusal("n", "must be 1 beside tools that the gateway runs")
     if request.functions:
-        raise _refusal("functions", "must be tools of type 'function' beside tools that the gateway runs")
+        raise refusal("functions", "must be tools of type 'function' beside tools that the gateway runs")
     _demand_scope(key, f"tools[{index}]")
     from gateway.tools.catalogue import TOOLS  # here, since requests without tools need neither it nor the index
 
@@ -109,10 +109,10 @@ def _offer(request: ChatCompletionRequest, entries: Sequence[tuple[int, McpTool]
 
 def _check(entry: McpTool, place: str) -> None:
     if entry.server_label != SERVER_LABEL:
-        raise _refusal(f"{place}.server_label", f"must be '{SERVER_LABEL}'; the gateway runs only its own tools")
+        raise refusal(f"{place}.server_label", f"must be '{SERVER_LABEL}'; the gateway runs only its own tools")
     for name, value in (entry.model_extra or {}).items():
         if value is not None:
-            raise _refusal(f"{place}.{name[:100]}", "the gateway knows no such field of its tools")
+            raise refusal(f"{place}.{name[:100]}", "the gateway knows no such field of its tools")
 
 
 def _demand_scope(key: ApiKey, place: str) -> None:
@@ -135,12 +135,8 @@ def _selected(
         return if_unsaid
     for name in names or ():
         if name not in tools:
-            raise _refusal(where, f"there is no tool '{name[:100]}'; there are {', '.join(tools)}")
-    return {
-        name
-        for name, tool in tools.items()
-        if (names is None or name in names) and reads in (None, tool.definition()["annotations"]["readOnlyHint"])
-    }
+            raise refusal(where, f"there is no tool '{name[:100]}'; there are {', '.join(tools)}")
+    return {name for name in tools if (names is None or name in names) and reads in (None, READ_ONLY["readOnlyHint"])}
 
 
 def _free(entry: McpTool, tools: Mapping[str, Tool], place: str) -> set[str]:
@@ -159,7 +155,7 @@ def _own(request: ChatCompletionRequest, tools: Mapping[str, Tool]) -> set[str]:
     ]
     for place, name in named:
         if name in tools:
-            raise _refusal(
+            raise refusal(
                 place,
                 f"'{name}' is also a tool of '{SERVER_LABEL}'; call it something else, or leave that out of allowed_tools",
             )
@@ -180,13 +176,9 @@ def _choice(choice: Json, offer: Offer | None) -> Any:
     """`{"type": "mcp", "server_label", "name"}` in words that all models know."""
     name = choice.get("name")
     if not offer or choice.get("server_label") != SERVER_LABEL:
-        raise _refusal("tool_choice.server_label", "must name the server of a tool of type 'mcp'")
+        raise refusal("tool_choice.server_label", "must name the server of a tool of type 'mcp'")
     if name is None:
         return "required"
     if not isinstance(name, str) or name not in offer.tools:
-        raise _refusal("tool_choice.name", f"must be one of {', '.join(offer.tools)}")
+        raise refusal("tool_choice.name", f"must be one of {', '.join(offer.tools)}")
     return FORCED | {"function": {"name": name}}
-
-
-def _refusal(param: str, reason: str) -> InvalidRequest:
-    return InvalidRequest(f"{param}: {reason}.", param=param)

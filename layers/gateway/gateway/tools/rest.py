@@ -8,7 +8,7 @@ from gateway.conditional import kept
 from gateway.errors import NotFound
 from gateway.http import Event, Response, as_page, json_response
 from gateway.keys import ApiKey
-from gateway.products.rest import SCOPE
+from gateway.products.parts import SCOPE
 from gateway.query import Parameters
 from gateway.serving import serve
 from gateway.tools.catalogue import TOOLS

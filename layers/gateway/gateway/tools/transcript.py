@@ -135,7 +135,7 @@ def expanded(messages: Sequence[Json]) -> tuple[list[Json], list[int], list[Appr
             request = asked.pop(message["tool_call_id"], None)
             if request is None:
                 told = "answers no mcp_approval_request of an earlier message, or one that was answered before"
-                raise _refusal(f"messages[{place}].mcp_approval_response", told)
+                raise refusal(f"messages[{place}].mcp_approval_response", told)
             call = Called(request["id"], request["name"], request["arguments"])
             found.append(plain | {"content": _denial(response)})
             if response["approve"]:
@@ -154,11 +154,11 @@ def _fill_in(found: list[Json], waiting: dict[str, Approved], calls: Sequence[Js
     """The results of calls that were approved are told by the answer to the approval."""
     for index, item in enumerate(calls):
         if item["server_label"] != SERVER_LABEL:
-            raise _refusal(f"{place}[{index}].server_label", f"must be '{SERVER_LABEL}'")
+            raise refusal(f"{place}[{index}].server_label", f"must be '{SERVER_LABEL}'")
         if item["round"] == 0:
             approved = waiting.pop(item["id"], None)
             if approved is None:
-                raise _refusal(f"{place}[{index}].id", "is of no call that was approved before")
+                raise refusal(f"{place}[{index}].id", "is of no call that was approved before")
             found[approved.at] |= {"content": _text(item)}
 
 
@@ -166,7 +166,7 @@ def _rounds(message: Json, calls: Sequence[Json], place: str) -> Iterator[Json]:
     """The messages that one message of an answer stands for."""
     numbers = [item["round"] for item in calls]
     if numbers != sorted(numbers):
-        raise _refusal(place, "must be in the order of their rounds")
+        raise refusal(place, "must be in the order of their rounds")
     rounds = [
         list(group) for number, group in itertools.groupby(enumerate(calls), lambda one: one[1]["round"]) if number
     ]
@@ -174,7 +174,7 @@ def _rounds(message: Json, calls: Sequence[Json], place: str) -> Iterator[Json]:
         items = [item for _, item in group]
         said = items[0].get("message")
         if said is None and group is not rounds[-1]:
-            raise _refusal(f"{place}[{group[0][0]}].message", "this field is required")
+            raise refusal(f"{place}[{group[0][0]}].message", "this field is required")
         made = [_called(item) for item in items]
         if said is None:
             yield message | {"tool_calls": _together(message.get("tool_calls") or [], made)}
@@ -211,5 +211,6 @@ def _text(item: Json) -> str:
     return text
 
 
-def _refusal(param: str, reason: str) -> InvalidRequest:
+def refusal(param: str, reason: str) -> InvalidRequest:
+    """What is wrong with a field."""
     return InvalidRequest(f"{param}: {reason}.", param=param)
